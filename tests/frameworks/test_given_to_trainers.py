@@ -310,6 +310,32 @@ def test_the_largest_norm_of_a_gradient_is_a_number(tmp_path, norm):
         gs.transformers.Job(trainer)
 
 
+class Measuring(Trainer):
+    """Has the losses of examples in an evaluation, and the outputs in an update, as those of other libraries do."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, **options):
+        outputs = model(**inputs)
+        losses = cross_entropy(outputs["logits"], inputs["labels"], reduction="none")
+        loss = losses.mean() if model.training else losses
+        return (loss, outputs) if return_outputs else loss
+
+    def training_step(self, model, inputs, items=None):
+        model.train()
+        loss, _ = self.compute_loss(model, self._prepare_inputs(inputs), True)
+        loss.backward()
+        return loss.detach()
+
+    def prediction_step(self, model, inputs, *_, **__):
+        with torch.no_grad():
+            return self.compute_loss(model, self._prepare_inputs(inputs)).mean(), None, None
+
+
+def test_a_trainer_that_measures_in_its_own_way_is_driven(tmp_path):
+    own, usual = (transformers_job(tmp_path, kind=kind, max_grad_norm=0.0) for kind in (Measuring, Trainer))
+    assert own.evaluate() == pytest.approx(usual.evaluate())
+    assert own.step(0.1).isfinite()
+
+
 def test_a_trainer_is_as_it_was(tmp_path):
     trainer = trainer_of(tmp_path, compute_metrics=lambda prediction: {"mine": 1.0})
     before = {name: vars(trainer).get(name) for name in ("compute_loss", "create_optimizer", "compute_metrics")}

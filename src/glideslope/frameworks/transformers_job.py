@@ -202,14 +202,15 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
     own = _overrides(trainer, "compute_loss")
     name, need = ("compute_loss", "") if own else ("the model", ", for which the data need labels")
 
-    def loss(given: Any, options: dict[str, Any]) -> Any:
-        if not options.get("return_outputs"):
-            return differentiable(scalar(given, name, f"the mean loss{need}"))
+    def loss(given: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        if not (arguments[2] if len(arguments) > 2 else options.get("return_outputs")):
+            trains = torch.is_grad_enabled()  # an evaluation has the mean of what a Trainer of the user's may give
+            return differentiable(scalar(given, name, f"the mean loss{need}")) if trains else given
         if isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], torch.Tensor):
             return given
         raise JobError(f"{name} gave {shown(given, 80)} in the evaluation: give (loss, outputs) if return_outputs=True")
 
-    def optimizer(given: Any, options: dict[str, Any]) -> Any:
+    def optimizer(given: Any, *_: Any) -> Any:
         if hasattr(trainer.optimizer, "param_groups"):
             return given
         raise JobError(f"the Trainer's optimizer is {shown(trainer.optimizer, 80)}: give it a torch optimizer, or let "
@@ -217,17 +218,17 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
 
     checks = {
         "compute_loss": loss, "create_optimizer": optimizer,
-        "compute_loss_func": lambda given, options: scalar(given, "compute_loss_func", "the mean loss"),
-        "compute_metrics": lambda given, options: (
+        "compute_loss_func": lambda given, *_: scalar(given, "compute_loss_func", "the mean loss"),
+        "compute_metrics": lambda given, _, options: (
             given if options.get("compute_result") is False else _names(given, "compute_metrics")  # of a batch, or all
         ),
     }  # fmt: skip
     return replaced(trainer, **{each: _checking(getattr(trainer, each), check) for each, check in checks.items()})
 
 
-def _checking(function: Any, check: Callable[[Any, dict[str, Any]], Any]) -> Any:
-    """A function with a check of what it returns, which gets its options too; None for none."""
-    return function and (lambda *arguments, **options: check(function(*arguments, **options), options))
+def _checking(function: Any, check: Callable[[Any, Any, dict[str, Any]], Any]) -> Any:
+    """A function with a check of what it returns, which gets its arguments too; None for none."""
+    return function and (lambda *arguments, **options: check(function(*arguments, **options), arguments, options))
 
 
 def _names(given: Any, function: str, what: str = "numbers, such as {'accuracy': 0.5}") -> Any:
