@@ -21,13 +21,6 @@ class Resumable(IterableDataset[Any]):
     from a state it begins again and passes by as many items: that costs the time of reading them. The stream must give
     the same items again from the same random state.
 
-    Args:
-        source: what can be iterated anew, such as a DataLoader of an IterableDataset; or a function that returns an
-            iterator, which is called at each beginning. It may be endless.
-
-    Raises:
-        JobError: it is an iterator, which can't begin again.
-
     >>> stream = Resumable(lambda: iter(range(10)))
     >>> items = iter(stream)
     >>> next(items), next(items)
@@ -125,7 +118,10 @@ def resumable(source: Iterable[Any] | Callable[[], Iterable[Any]]) -> Resumable:
 
     Args:
         source: a DataLoader of an IterableDataset, or anything that can be iterated anew; or a function that returns
-            an iterator.
+            an iterator, which is called at each beginning. It may be endless.
+
+    Raises:
+        JobError: it is an iterator, which can't begin again.
     """
     return Resumable(source)
 
