@@ -114,7 +114,7 @@ LOADER = DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=5)
     ("loader", "says"),
     [
         (iter(LOADER), "validation loader is an iterator"),
-        ([(INPUTS, TARGETS)], "validation loader has parts: give a loader, or a list of them"),
+        ([(INPUTS, TARGETS)], "validation loader has parts: give one loader for training"),
         ({"a": LOADER}, "validation loader has parts"),
         ("x", "validation loader is an object of type str"),
         (DataLoader(LOADER.dataset, sampler=[]), "validation loader is empty"),

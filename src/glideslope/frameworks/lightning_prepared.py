@@ -41,8 +41,7 @@ def prepared(
     datamodule: lightning.LightningDataModule | None, train_loader: Any, validation_loader: Any,
 ) -> Prepared:  # fmt: skip
     """Starts a fit, and stops it before the first update. Raises a JobError if it can't be driven, or makes none."""
-    if trainer is None:
-        trainer = _default_trainer()
+    trainer = _default_trainer() if trainer is None else trainer
     _check(trainer, module, datamodule)
     configure = module.configure_optimizers
     stop, interrupts = _Stop(), signal.getsignal(signal.SIGINT)
@@ -124,23 +123,17 @@ class _Stop(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         loader: Any = trainer.train_dataloader
-        if isinstance(loader, list | tuple | dict | CombinedLoader):
-            raise JobError("there are several training loaders: give a job one, whose batches have all parts")
         loaders: Any = trainer.val_dataloaders
         loaders = [] if loaders is None else list(loaders) if isinstance(loaders, list | tuple) else [loaders]
-        if any(isinstance(each, list | tuple | dict | CombinedLoader) for each in loaders):
-            raise JobError("the validation loader has parts: give a loader, or a list of them")
-        for each in loaders:
+        for name, each in (("training", loader), *(("validation", each) for each in loaders)):
+            if isinstance(each, list | tuple | dict | CombinedLoader):
+                raise JobError(f"the {name} loader has parts: give one loader for training, whose batches have all "
+                               "parts, and one or a list of them for validation")  # fmt: skip
             checked_loaders(loader, each)
-        self.prepared = Prepared(
-            trainer, trainer.optimizers[0], loader, _number(trainer.num_training_batches), loaders,
-            [_number(each) for each in trainer.num_val_batches],
-        )  # fmt: skip
+        numbers = [trainer.num_training_batches, *trainer.num_val_batches]
+        most, *each_most = [None if number == float("inf") else int(number) for number in numbers]
+        self.prepared = Prepared(trainer, trainer.optimizers[0], loader, most, loaders, each_most)
         raise PreparedError
-
-
-def _number(batches: float) -> int | None:
-    return int(batches) if batches != float("inf") else None
 
 
 def _alone(trainer: Any, callbacks: list[Any]) -> AbstractContextManager[None]:

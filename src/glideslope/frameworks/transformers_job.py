@@ -172,17 +172,15 @@ def _prepared(trainer: Trainer) -> Any:
 
 def _check(trainer: Any) -> None:
     """Raises for what isn't a Trainer, or is one whose training can't be driven."""
-    if not isinstance(trainer, Trainer):
-        raise JobError(f"gs.transformers.Job was given a {type(trainer).__name__}: give a transformers.Trainer")
+    check_kind(JobError, Trainer, "a transformers.Trainer", trainer=trainer)
     for name in ("train_dataset", "eval_dataset"):
         data, made = getattr(trainer, name), _overrides(trainer, f"get_{name.removesuffix('_dataset')}_dataloader")
         if not made and (data is None or length(data) == 0):
             lacking = "has no" if data is None else "has an empty"
             raise JobError(f"the Trainer {lacking} {name}: a job trains on the one and is measured on the other")
     check_kind(JobError, Real, "a number, 0 for none", max_grad_norm=trainer.args.max_grad_norm)
-    for name in ("compute_loss_func", "compute_metrics", "data_collator"):
-        if getattr(trainer, name) is not None and not callable(getattr(trainer, name)):
-            raise JobError(f"{name}={shown(getattr(trainer, name), 80)}: give a function")
+    functions = {name: getattr(trainer, name) for name in ("compute_loss_func", "compute_metrics", "data_collator")}
+    check_kind(JobError, Callable | None, "a function", **functions)
     engines = {"DeepSpeed": trainer.is_deepspeed_enabled, "FSDP": trainer.is_fsdp_enabled,
                "DataParallel over several GPUs": trainer.args.n_gpu > 1}  # fmt: skip
     if used := [engine for engine, is_used in engines.items() if is_used]:

@@ -56,10 +56,9 @@ class Job(NumberedJob):
     def __init__(
         self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
     ) -> None:
-        a = "a function, "
-        check_kind(JobError, Callable, f"{a}update(params, opt_state, batch, lr)", update=update)
-        check_kind(JobError, Callable, f"{a}data(t), the batch of update t, or gs.jax.Batches of arrays", data=data)
-        check_kind(JobError, Callable, f"{a}evaluate(params), the validation loss", evaluate=evaluate)
+        check_kind(JobError, Callable, "a function, update(params, opt_state, batch, lr)", update=update)
+        check_kind(JobError, Callable, "a function, data(t), the batch of update t, or gs.jax.Batches", data=data)
+        check_kind(JobError, Callable, "a function, evaluate(params), the validation loss", evaluate=evaluate)
         super().__init__(data)
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))

@@ -27,10 +27,8 @@ _KNOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """The package, the name there and the options of each."""
 
-_HINTS = {
-    "muon": ": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "
-    "other parameters to adamw, an optimizer of their own"
-}
+_MATRICES = (": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "
+             "other parameters to adamw, an optimizer of their own")  # fmt: skip
 
 
 def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.Optimizer:
@@ -76,5 +74,5 @@ def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.O
     try:
         optimizer: torch.optim.Optimizer = make(params, **{**defaults, **options})
     except (TypeError, ValueError) as error:
-        raise JobError(f"{name}: {error}{_HINTS.get(name, '') if '2D' in str(error) else ''}") from error
+        raise JobError(f"{name}: {error}{_MATRICES if name == 'muon' and '2D' in str(error) else ''}") from error
     return optimizer
