@@ -108,9 +108,9 @@ def _check(trainer: lightning.Trainer, module: Any, datamodule: Any) -> None:
 def _one_optimizer(configured: Any) -> Any:
     """What configure_optimizers gave. Raises a JobError unless it has one optimizer."""
     is_pair = isinstance(configured, tuple) and configured and isinstance(configured[0], list)
-    given = configured[0] if is_pair else configured
-    given = given if isinstance(given, list | tuple) else [given]
-    optimizers = [each.get("optimizer") if isinstance(each, Mapping) else each for each in given]
+    entries = configured[0] if is_pair else configured
+    entries = entries if isinstance(entries, list | tuple) else [entries]
+    optimizers = [each.get("optimizer") if isinstance(each, Mapping) else each for each in entries]
     if len(optimizers) == 1 and hasattr(optimizers[0], "param_groups"):
         return configured
     raise JobError(f"configure_optimizers gave {shown(configured, 80)}: give one optimizer, or a dict with 'optimizer'")

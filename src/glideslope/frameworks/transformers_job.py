@@ -197,8 +197,8 @@ def _overrides(trainer: Trainer, method: str) -> bool:
 
 def _checked(trainer: Any) -> AbstractContextManager[None]:
     """A Trainer whose functions raise a JobError where they return something else than they should."""
-    own = _overrides(trainer, "compute_loss")
-    name, need = ("compute_loss", "") if own else ("the model", ", for which the data need labels")
+    is_own = _overrides(trainer, "compute_loss")
+    name, need = ("compute_loss", "") if is_own else ("the model", ", for which the data need labels")
 
     def loss(given: Any, arguments: Any, options: dict[str, Any]) -> Any:
         if not (arguments[2] if len(arguments) > 2 else options.get("return_outputs")):
