@@ -88,9 +88,9 @@ def make(request, tmp_path, monkeypatch):
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
 
-    def made(accumulate=1):
+    def made(accumulate=1, *, shuffle=False):
         set_seed(0)
-        loaders = DataLoader(DATA, batch_size=BATCH, shuffle=True), DataLoader(DATA, batch_size=64)
+        loaders = DataLoader(DATA, batch_size=BATCH, shuffle=True), DataLoader(DATA, batch_size=64, shuffle=shuffle)
         return globals()[f"of_{request.param}"](Net(), loaders, accumulate)
 
     yield made
@@ -147,6 +147,22 @@ def test_an_estimate_is_of_a_part_spread_over_the_validation_data(make):
     losses = [job.step(RATE).item() for _ in range(3)]
     job.restore(state)
     assert [job.step(RATE).item() for _ in range(3)] == losses
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_estimates_are_of_the_same_part_whenever_they_are_made_and_by_whichever_job(make, shuffle):
+    estimates = set()
+    for first in (0, 5):  # the updates before the first estimate, as in a run that goes on in another process
+        job = make(shuffle=shuffle)
+        initial = copy.deepcopy(net_of(job).state_dict())
+        for i in range(139):  # the last batch of an epoch has 4 examples, the others 8
+            if i >= first:
+                estimates.add(job.estimate(30))
+            job.step(RATE)
+            torch.rand(1)  # as dropout
+            net_of(job).load_state_dict(initial)
+    assert len(estimates) == 1
+    assert estimates != {job.evaluate()}
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

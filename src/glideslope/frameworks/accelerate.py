@@ -77,11 +77,11 @@ class Job(AbstractJob):
             *model.modules(), train_loader, self.validation_loader, loss, batch_loss, metric, predict
         )
         self.prepared_model, self._data = model, Epochs(train_loader, generators)
-        self._parts = Parts(self.validation_loader, base_loader(self.validation_loader))
+        self._parts = Parts(self.validation_loader, generators, base_loader(self.validation_loader))
         super().__init__(
             accelerator.unwrap_model(model), self.optimizers, self._data, generators, losses=(loss, batch_loss),
             scaler=accelerator.scaler, accumulate=accelerator.gradient_accumulation_steps,
-            batch=batch_size(train_loader), maximize=maximize, memory=memory,
+            batch=batch_size(train_loader), processes=accelerator.num_processes, maximize=maximize, memory=memory,
         )  # fmt: skip
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
@@ -101,7 +101,7 @@ class Job(AbstractJob):
                         optimizer.step()
                         optimizer.zero_grad()
                 total, size = total + loss.detach(), size + 1
-        self._examples = self.accumulate * self._objective.examples(batch)
+        self._sized_by(batch)
         return accelerator.reduce(total / size, "mean"), not accelerator.optimizer_step_was_skipped
 
     @contextmanager

@@ -78,7 +78,7 @@ class Job(AbstractJob):
         )  # fmt: skip
         self._data = Epochs(loader, generators, self._prepared.train_batches)
         self._parts = [
-            Parts(each, most=most)
+            Parts(each, generators, most=most)
             for each, most in zip(self._prepared.validation_loaders, self._prepared.validation_batches, strict=True)
         ]
         self._scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -138,7 +138,7 @@ class Job(AbstractJob):
             return
         index = self._data.taken - 1
         batch = self._moved(batch, 0)
-        self._examples = self.accumulate * examples(batch)
+        self._sized_by(batch)
         if self.module.on_train_batch_start(batch, index) == -1:
             raise JobError("on_train_batch_start returned -1, to leave out the rest of an epoch: a job can't do that")
         output = self.trainer.strategy.training_step(*_arguments(self.module.training_step, batch, index, None))

@@ -19,7 +19,7 @@ from glideslope.frameworks.naming import PreparedError, naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
-from glideslope.frameworks.torch.job.batch import examples, one_number
+from glideslope.frameworks.torch.job.batch import one_number
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import batch_size, fewest
@@ -69,7 +69,7 @@ class Job(AbstractJob):
         self._parts: dict[int, Any] = {}
         super().__init__(
             model, [self.optimizer], self._data, generators, scaler=trainer.accelerator.scaler,
-            accumulate=arguments.gradient_accumulation_steps, batch=batch_size(loader),
+            accumulate=arguments.gradient_accumulation_steps, batch=batch_size(loader), processes=arguments.world_size,
             maximize=bool(arguments.metric_for_best_model and arguments.greater_is_better), memory=memory,
         )  # fmt: skip
         check_trained(model, [self.optimizer])
@@ -144,7 +144,7 @@ class Job(AbstractJob):
         model.zero_grad()
         trainer.state.global_step += 1
         trainer.state.epoch = self._data.epoch + self._data.share
-        self._examples = self.accumulate * examples(drawn[0])
+        self._sized_by(drawn[0])
         loss = accelerator.reduce(total, "mean") if accelerator.num_processes > 1 else total
         return loss, not accelerator.optimizer_step_was_skipped
 

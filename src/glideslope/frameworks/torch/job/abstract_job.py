@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.averaging import STATISTICS, Average, as_evaluated, measure_statistics
+from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.contents import Contents
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.loader import Position, batches_in
@@ -27,7 +28,7 @@ class AbstractJob(ABC):
     """The job of a torch training, whatever makes its updates. The model is the network without what wraps it; all
     optimizers make each update; `generators` are those besides the global ones that the training draws from; `losses`
     that are modules may have parameters and buffers; `accumulate` batches make an update; `batch` is the examples in a
-    batch over all processes, None where that isn't known; above `memory` bytes `state()` is a temporary file."""
+    batch over all `processes`, None where that isn't known; above `memory` bytes `state()` is a temporary file."""
 
     _counts: ClassVar[tuple[str, ...]] = ()  # attributes with plain data that a state has besides
 
@@ -42,6 +43,7 @@ class AbstractJob(ABC):
         scaler: torch.amp.GradScaler | None = None,
         accumulate: int,
         batch: int | None,
+        processes: int = 1,
         maximize: bool,
         memory: int,
     ) -> None:
@@ -54,7 +56,7 @@ class AbstractJob(ABC):
         self._rates = Rates(optimizers)
         self._contents = Contents(model, optimizers, losses, scaler, data, generators)
         self._average: Average | None = None
-        self._examples = 1  # of an update, on this process
+        self._examples = accumulate * batch // processes if batch else 1  # of an update, on this process
 
     @property
     def controls(self) -> frozenset[str]:
@@ -144,6 +146,7 @@ class AbstractJob(ABC):
         self._contents.check(state, self._counts)
         self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
+        self._examples = self._examples if self._batch else 1
         for name in self._counts:
             setattr(self, name, state[name])
         for parameter in parameters(self._optimizers):
@@ -161,6 +164,10 @@ class AbstractJob(ABC):
     def batches_in(self, examples: float) -> int:
         """How many of the loader's batches make up one of so many examples; raises JobError if no whole number does."""
         return batches_in(examples, self._batch)
+
+    def _sized_by(self, batch: Any) -> None:
+        if not self._batch:  # the loader doesn't say how large an update is, so that the last one tells
+            self._examples = self.accumulate * examples(batch)
 
     def _measured(self, updates: float, averaged: bool) -> float:
         with self._evaluated(averaged):

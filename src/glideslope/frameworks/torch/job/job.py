@@ -122,10 +122,9 @@ class Job(AbstractJob):
             GradientStep(each, turn, self.model, self._precision, clip_norm, alone=len(self._losses) > 1)
             for each, turn in zip(self._losses, turns, strict=True)
         ]
-        self._drawn: Sequence[Any] = ()  # the batches of the last update, by whose examples an estimate is sized
         only = self._losses[0] if len(self._losses) == 1 else None
         self._measurement = measurement(metric, only, predict, weight, self.device, maximize)
-        self._parts, self._most = Parts(self.validation_loader, most=validation_batches), validation_batches
+        self._parts, self._most = Parts(self.validation_loader, generators, most=validation_batches), validation_batches
         # A stream, and an endless loader, begin anew at each validation.
         self._stream = stream(self.validation_loader)
         self._stream_began = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
@@ -134,8 +133,8 @@ class Job(AbstractJob):
         self._shares = trained is not None and (trained is self.validation_loader or trained is self._stream)
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
-        self._drawn = ()
-        self._drawn = drawn = [self._data.next()] if batches == 1 else self._draw(batches)
+        drawn = self._draw(batches)
+        self._sized_by(drawn[-1])
         loss, is_made = self._steps[0](self.model, drawn)
         for step in self._steps[1:]:
             other, also = step(self.model, drawn)
@@ -144,11 +143,6 @@ class Job(AbstractJob):
 
     def _draw(self, batches: int) -> list[Any]:
         return [self._data.next() for _ in range(batches)]
-
-    def _measured(self, updates: float, averaged: bool) -> float:
-        for batch in self._drawn[-1:]:
-            self._examples = self.accumulate * self._losses[0].examples(batch)
-        return super()._measured(updates, averaged)
 
     def _validate(self, examples: float) -> float:
         position = copy.deepcopy(self._data.save()) if self._shares else None

@@ -94,14 +94,12 @@ class Position:
             self.stream.load_state_dict(copy.deepcopy(state["stream"]))
         if taken is None:
             return
-        if self.stream is not None:
-            self.batches, self.taken = iter(self.loader), taken
-            return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
-            self.batches, self.taken = iter(self.loader), taken
-            return
-        self.taken, self.epoch_began, self._is_behind = taken, state["epoch_began"], True
+        self.taken, self.epoch_began = taken, state.get("epoch_began", {})
+        self._is_behind = self.stateful is None and self.stream is None
+        if not self._is_behind:
+            self.batches = iter(self.loader)
 
     def check(self, state: Any) -> int | None:
         """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
@@ -136,9 +134,8 @@ class Position:
 
 def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
     """Batches with about so many examples, evenly spaced; all of a loader that can't choose and has a length."""
-    batches = spread(loader, wanted)
     count = 0
-    for batch in batches:
+    for batch in (batches := spread(loader, wanted)):
         yield batch
         count += examples(batch)
         if count >= wanted and length(batches) is None:  # it may be endless
@@ -146,13 +143,15 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
 
 
 class Parts:
-    """Parts of a validation loader, for estimates: the same part each time. `chosen` is the loader of the same batches
-    that can choose, where another one wraps it; `most` is the batches of a full validation, where they are limited."""
+    """Parts of a validation loader, for estimates: the same each time, of a random order those by the generators' first
+    state. `chosen` is the loader of the same batches that can choose; `most` limits batches of a full validation."""
 
-    def __init__(self, loader: Iterable[Any], chosen: Iterable[Any] | None = None, most: int | None = None) -> None:
-        self.loader = loader
-        self._chosen = loader if chosen is None else chosen
-        self._most = most
+    def __init__(
+        self, loader: Iterable[Any], generators: list[randomness.Source], chosen: Iterable[Any] | None = None,
+        most: int | None = None,
+    ) -> None:  # fmt: skip
+        self.loader, self._generators, self._random = loader, generators, randomness.save(generators)
+        self._chosen, self._most = loader if chosen is None else chosen, most
         self._parts: dict[int, Iterable[Any]] = {}
 
     def of(self, examples: float) -> Iterable[Any]:
@@ -161,8 +160,11 @@ class Parts:
             return self.loader
         wanted = fewest(examples)
         if wanted not in self._parts:
+            here = randomness.save(self._generators)
+            randomness.load(self._random, self._generators)
             part = spread(self._chosen, wanted, self._most)
             self._parts[wanted] = self.loader if part is self._chosen else part
+            randomness.load(here, self._generators)
         return self._parts[wanted]
 
 
@@ -185,11 +187,9 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
     if count >= len(indices):
         return loader
     chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
-    by_batch: dict[str, Any] = (
-        {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
-    )
+    by: Any = {"batch_size": None, "sampler": chosen} if batches is loader.sampler else {"batch_sampler": chosen}
     return DataLoader(
-        loader.dataset, **by_batch, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
+        loader.dataset, **by, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
         worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
         generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
     )  # fmt: skip
@@ -198,8 +198,7 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
 def batch_size(loader: Iterable[Any]) -> int | None:
     """The examples in a loader's batch, over all processes; None if it doesn't say."""
     places = (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None))
-    over_processes = getattr(loader, "total_batch_size", None)  # of a loader of Accelerate's
-    sizes = (over_processes, *(getattr(place, "batch_size", None) for place in places))
+    sizes = (getattr(loader, "total_batch_size", None), *(getattr(place, "batch_size", None) for place in places))
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
