@@ -198,7 +198,8 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
 def batch_size(loader: Iterable[Any]) -> int | None:
     """The examples in a loader's batch, over all processes; None if it doesn't say."""
     places = (loader, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None))
-    sizes = (getattr(loader, "total_batch_size", None), *(getattr(place, "batch_size", None) for place in places))
+    over_processes = getattr(loader, "total_batch_size", None)  # of a loader of Accelerate's
+    sizes = (over_processes, *(getattr(place, "batch_size", None) for place in places))
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
