@@ -152,18 +152,24 @@ def _checked(accelerator: Any, optimizers: Sequence[Any]) -> list[torch.optim.Op
     if not isinstance(accelerator, Accelerator):
         raise JobError(f"gs.accelerate.Job was given a {type(accelerator).__name__}: give the Accelerator first")
     if accelerator.distributed_type.name in _DIVIDED:
-        raise JobError(f"the accelerator divides the model over processes ({accelerator.distributed_type.value}), and "
-                       "a job keeps the whole state of each: train with DistributedDataParallel")  # fmt: skip
+        raise JobError(
+            f"the accelerator divides the model over processes ({accelerator.distributed_type.value}), and "
+            "a job keeps the whole state of each: train with DistributedDataParallel"
+        )
     for optimizer in optimizers:
         if not isinstance(optimizer, AcceleratedOptimizer):
-            raise JobError(f"the optimizer is a {type(optimizer).__name__} that isn't prepared: first call model, "
-                           "optimizer, loader = accelerator.prepare(model, optimizer, loader)")  # fmt: skip
+            raise JobError(
+                f"the optimizer is a {type(optimizer).__name__} that isn't prepared: first call model, "
+                "optimizer, loader = accelerator.prepare(model, optimizer, loader)"
+            )
     return [optimizer.optimizer for optimizer in optimizers]
 
 
 def _check_gathers(measure: Measure, metric: Any, accelerator: Accelerator) -> None:
     """Raises if a metric would be another on each process."""
     if isinstance(measure, Accumulated) and accelerator.num_processes > 1 and not hasattr(metric, "sync"):
-        raise JobError(f"the metric {type(metric).__name__} doesn't gather over "
-                       f"{plural(accelerator.num_processes, 'process')}: give a function of (outputs, targets), or one "
-                       "of torchmetrics")  # fmt: skip
+        raise JobError(
+            f"the metric {type(metric).__name__} doesn't gather over "
+            f"{plural(accelerator.num_processes, 'process')}: give a function of (outputs, targets), or one "
+            "of torchmetrics"
+        )

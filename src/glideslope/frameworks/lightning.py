@@ -89,9 +89,12 @@ class Forecast(lightning.Callback):
 def _length(module: lightning.LightningModule) -> int | None:
     """The updates of the whole training; None where it has no end that is known."""
     if not module.automatic_optimization:
-        warnings.warn("with manual optimization the trainer counts the steps of all optimizers, and how many "
-                      "micro-batches make an update isn't known: the horizon may be too long; give "
-                      "gs.lightning.scheduled steps=, the updates of this optimizer", stacklevel=6)  # fmt: skip
+        warnings.warn(
+            "with manual optimization the trainer counts the steps of all optimizers, and how many micro-batches "
+            "make an update isn't known: the horizon may be too long; give gs.lightning.scheduled steps=, the "
+            "updates of this optimizer",
+            stacklevel=6,
+        )
     steps = module.trainer.estimated_stepping_batches
     return int(steps) if 0 < steps < math.inf else None
 

@@ -41,8 +41,10 @@ class Logged:
         reduction = options.get("reduce_fx", "mean")
         reduction = getattr(reduction, "__name__", str(reduction)).lower().replace("avg", "mean")
         if reduction not in _REDUCED:
-            raise JobError(f"self.log({name!r}) has reduce_fx={reduction}: give one of {', '.join(_REDUCED)}, or log a "
-                           "metric of torchmetrics")  # fmt: skip
+            raise JobError(
+                f"self.log({name!r}) has reduce_fx={reduction}: give one of {', '.join(_REDUCED)}, or log a "
+                "metric of torchmetrics"
+            )
         self._reductions[name] = reduction
         value = torch.as_tensor(one_number(value, f"self.log({name!r})", "one number, or a metric of torchmetrics"))
         size = one_number(batch_size or self.size, f"self.log({name!r})", "a number as batch_size")

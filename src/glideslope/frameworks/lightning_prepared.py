@@ -57,11 +57,15 @@ def prepared(
                 raise error.__context__ from None
             raise
     if stop.prepared is None:
-        raise JobError("the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches, and "
-                       "whether the training loader has a batch")  # fmt: skip
+        raise JobError(
+            "the Trainer makes no update: see its max_epochs, max_steps and limit_train_batches, and "
+            "whether the training loader has a batch"
+        )
     if not stop.prepared.validation_loaders:
-        raise JobError("there is no validation: the module needs a validation_step, and the Trainer a validation "
-                       "loader and limit_val_batches that isn't 0")  # fmt: skip
+        raise JobError(
+            "there is no validation: the module needs a validation_step, and the Trainer a validation "
+            "loader and limit_val_batches that isn't 0"
+        )
     if trainer.lr_scheduler_configs:
         warnings.warn(
             "configure_optimizers made a scheduler, which a job doesn't use: the search sets the rates", stacklevel=3
@@ -88,14 +92,18 @@ def _check(trainer: lightning.Trainer, module: Any, datamodule: Any) -> None:
     if "_modules" not in vars(module):
         raise JobError(f"{type(module).__name__}.__init__ makes no module: let it call super().__init__() first")
     if not module.automatic_optimization:
-        raise JobError("the module has automatic_optimization=False, so its training_step makes updates itself: a job "
-                       "can't set their rate; use automatic optimization, or gs.torch.Job with a list of "
-                       "optimizers")  # fmt: skip
+        raise JobError(
+            "the module has automatic_optimization=False, so its training_step makes updates itself: a job "
+            "can't set their rate; use automatic optimization, or gs.torch.Job with a list of "
+            "optimizers"
+        )
     if type(module).optimizer_step is not lightning.LightningModule.optimizer_step:
         raise JobError("the module overrides optimizer_step, in whose place a job makes the updates: remove it")
     if trainer.world_size > 1:
-        raise JobError(f"the Trainer has {trainer.world_size} processes, and a job one: give Trainer(devices=1), or "
-                       "use gs.accelerate.Job")  # fmt: skip
+        raise JobError(
+            f"the Trainer has {trainer.world_size} processes, and a job one: give Trainer(devices=1), or "
+            "use gs.accelerate.Job"
+        )
     if settings.fast_dev_run:
         raise JobError("the Trainer has fast_dev_run, by which it trains and validates on few batches: leave it out")
     if settings.reload_dataloaders_every_n_epochs:
@@ -127,8 +135,10 @@ class _Stop(lightning.Callback):
         loaders = [] if loaders is None else list(loaders) if isinstance(loaders, list | tuple) else [loaders]
         for name, each in (("training", loader), *(("validation", each) for each in loaders)):
             if isinstance(each, list | tuple | dict | CombinedLoader):
-                raise JobError(f"the {name} loader has parts: give one loader for training, whose batches have all "
-                               "parts, and one or a list of them for validation")  # fmt: skip
+                raise JobError(
+                    f"the {name} loader has parts: give one loader for training, whose batches have all "
+                    "parts, and one or a list of them for validation"
+                )
             checked_loaders(loader, each)
         numbers = [trainer.num_training_batches, *trainer.num_val_batches]
         most, *each_most = [None if number == float("inf") else int(number) for number in numbers]

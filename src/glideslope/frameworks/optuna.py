@@ -110,8 +110,10 @@ def _check_study(study: optuna.Study, steps: int) -> None:
     if (before := study.user_attrs.get(_STEPS)) is None:
         study.set_user_attr(_STEPS, steps)
     elif before != steps:
-        raise SearchError(f"the study {study.study_name} has trials of {before} updates, whose losses don't compare "
-                          f"with those of {steps}: give another study_name")  # fmt: skip
+        raise SearchError(
+            f"the study {study.study_name} has trials of {before} updates, whose losses don't compare with those of "
+            f"{steps}: give another study_name"
+        )
 
 
 def _suggested(trial: optuna.Trial, names: list[str]) -> str:

@@ -110,8 +110,10 @@ def _check_resources(cpus: float, gpus: float) -> None:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
         most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU")}
-        raise SearchError(f"a run needs {cpus:g} CPUs and {gpus:g} GPUs, and no node of the Ray cluster has both: the "
-                          f"most are {most['CPU']:g} CPUs and {most['GPU']:g} GPUs")  # fmt: skip
+        raise SearchError(
+            f"a run needs {cpus:g} CPUs and {gpus:g} GPUs, and no node of the Ray cluster has both: the most are "
+            f"{most['CPU']:g} CPUs and {most['GPU']:g} GPUs"
+        )
 
 
 class _Tasks(Executor):

@@ -28,4 +28,7 @@ def replaced(owner: Any, **values: Any) -> Iterator[None]:
         yield
     finally:
         for name, value in before.items():
-            delattr(owner, name) if name in methods else setattr(owner, name, value)
+            if name in methods:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)

@@ -27,8 +27,10 @@ def check_seal(state: Mapping[str, Any], seal: Any) -> None:
     """Raises a DocumentError if the parts of a state, its checksum aside, aren't those that were saved together."""
     parts = _canonical({name: value for name, value in state.items() if name != SEAL})
     if not isinstance(seal, str) or checksum(parts) != seal:
-        raise DocumentError("its checksum doesn't match: a part was damaged, or changed by hand, or the parts are of "
-                            f"two states (a change on purpose is loaded without {SEAL!r})")  # fmt: skip
+        raise DocumentError(
+            "its checksum doesn't match: a part was damaged, or changed by hand, or the parts are of two states "
+            f"(a change on purpose is loaded without {SEAL!r})"
+        )
 
 
 def plain(value: Any, depth: int = 0) -> Any:

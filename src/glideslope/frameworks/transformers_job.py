@@ -96,8 +96,10 @@ class Job(AbstractJob):
             measured = _names(trainer.evaluate(self._part(examples * trainer.args.world_size)), "evaluate")
         name = f"eval_{(trainer.args.metric_for_best_model or 'loss').removeprefix('eval_')}"
         if name not in measured:
-            raise JobError(f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with "
-                           "labels, or name one of these by metric_for_best_model= in TrainingArguments")  # fmt: skip
+            raise JobError(
+                f"the Trainer's evaluation has no {name}, but {', '.join(sorted(measured))}: give data with "
+                "labels, or name one of these by metric_for_best_model= in TrainingArguments"
+            )
         return float(one_number(measured[name], name, "one number"))
 
     def _part(self, examples: float) -> Any:
@@ -181,11 +183,16 @@ def _check(trainer: Any) -> None:
     check_kind(JobError, Real, "a number, 0 for none", max_grad_norm=trainer.args.max_grad_norm)
     functions = {name: getattr(trainer, name) for name in ("compute_loss_func", "compute_metrics", "data_collator")}
     check_kind(JobError, Callable | None, "a function", **functions)
-    engines = {"DeepSpeed": trainer.is_deepspeed_enabled, "FSDP": trainer.is_fsdp_enabled,
-               "DataParallel over several GPUs": trainer.args.n_gpu > 1}  # fmt: skip
+    engines = {
+        "DeepSpeed": trainer.is_deepspeed_enabled,
+        "FSDP": trainer.is_fsdp_enabled,
+        "DataParallel over several GPUs": trainer.args.n_gpu > 1,
+    }
     if used := [engine for engine, is_used in engines.items() if is_used]:
-        raise JobError(f"the Trainer uses {used[0]}, whose training state a job can't restore: use one GPU, or start a "
-                       "process for each with torchrun")  # fmt: skip
+        raise JobError(
+            f"the Trainer uses {used[0]}, whose training state a job can't restore: use one GPU, or start a "
+            "process for each with torchrun"
+        )
     if "lomo" in str(trainer.args.optim).lower():
         raise JobError("the Trainer's optimizer is LOMO, which updates in the backward pass: choose another optim=")
 
@@ -211,16 +218,19 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
     def optimizer(given: Any, *_: Any) -> Any:
         if hasattr(trainer.optimizer, "param_groups"):
             return given
-        raise JobError(f"the Trainer's optimizer is {shown(trainer.optimizer, 80)}: give it a torch optimizer, or let "
-                       "create_optimizer set self.optimizer")  # fmt: skip
+        raise JobError(
+            f"the Trainer's optimizer is {shown(trainer.optimizer, 80)}: give it a torch optimizer, or let "
+            "create_optimizer set self.optimizer"
+        )
 
     checks = {
-        "compute_loss": loss, "create_optimizer": optimizer,
+        "compute_loss": loss,
+        "create_optimizer": optimizer,
         "compute_loss_func": lambda given, *_: scalar(given, "compute_loss_func", "the mean loss"),
         "compute_metrics": lambda given, _, options: (
             given if options.get("compute_result") is False else _names(given, "compute_metrics")  # of a batch, or all
         ),
-    }  # fmt: skip
+    }
     return replaced(trainer, **{each: _checking(getattr(trainer, each), check) for each, check in checks.items()})
 
 

@@ -207,8 +207,8 @@ class Trials:
                 if checkpoints is not None:
                     checkpoints.before = directory.note_used
                 notes = Notes(saving, what, stage, updates)
-                goes_on = kept is not None and kept.is_of_full_runs and math.isinf(trial.share)
-                if goes_on and checkpoints is not None:
+                keeps_best = kept is not None and kept.is_of_full_runs and not trial.is_estimated
+                if keeps_best and checkpoints is not None:
                     best = best_here(directory, key, opened.job, opened.initial)
             logger.info("%s: %s begins", stage, key)
             made = make_run(

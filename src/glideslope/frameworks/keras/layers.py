@@ -42,8 +42,9 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
 
     def of(variable: Any) -> float:
         if variable.path not in by_path:
-            raise LayerError(f"no multiplier for {variable.path}: make the multipliers with this model, once it is "
-                             "built")  # fmt: skip
+            raise LayerError(
+                f"no multiplier for {variable.path}: make the multipliers with this model, once it is built"
+            )
         return by_path[variable.path]
 
     def one(gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -109,15 +109,20 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             self._timed = self._with_horizon()
             self._may_be_restored = self._seen > 0
             if epoch and not self._seen:
-                warnings.warn(f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the "
-                              "schedule begins at 0: load the model with its optimizer, or give gs.keras.Scheduler a "
-                              "schedule that begins further on, "
-                              "schedule.over(steps).skip(updates)", stacklevel=2)  # fmt: skip
+                warnings.warn(
+                    f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
+                    "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
+                    "further on, schedule.over(steps).skip(updates)",
+                    stacklevel=2,
+                )
             if self.feedback and not epoch:
                 self.feedback_state = self.feedback.init()
             elif self.feedback and self.feedback_state == self.feedback.init():
-                warnings.warn("this fit goes on at a later epoch, and the feedback begins anew: give it the state that "
-                              "it had, load_state_dict(callback.state_dict())", stacklevel=2)  # fmt: skip
+                warnings.warn(
+                    "this fit goes on at a later epoch, and the feedback begins anew: give it the state that it had, "
+                    "load_state_dict(callback.state_dict())",
+                    stacklevel=2,
+                )
             self._begin = 0 if epoch else self._seen // self._every
             if self.model.steps_per_execution > 1:
                 self._leave = follow(self.model, self._optimizer, self._timed, self._begin, self._every)
@@ -151,8 +156,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._stop_following()
         self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
-            warnings.warn(f"no epoch's logs had {self.monitor!r}, so {self.feedback} got no measurement and moved no "
-                          "rate: give fit validation_data, or the callback another monitor=", stacklevel=2)  # fmt: skip
+            warnings.warn(
+                f"no epoch's logs had {self.monitor!r}, so {self.feedback} got no measurement and moved no rate: "
+                "give fit validation_data, or the callback another monitor=",
+                stacklevel=2,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the feedback, plain numbers, and their checksum."""
@@ -198,10 +206,12 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         rate = float(self._optimizer._learning_rate)
         if not (self._warned or self._may_be_restored or math.isclose(rate, self._last_set, rel_tol=1e-5)):
             self._warned = True
-            warnings.warn(f"the rate is {rate:g}, and gs.keras.Scheduler had set {self._last_set:g}: something else "
-                          "sets it too, Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is "
-                          "lost: of the two, keep one (gs.plateau is a ReduceLROnPlateau that multiplies a "
-                          "schedule)", stacklevel=2)  # fmt: skip
+            warnings.warn(
+                f"the rate is {rate:g}, and gs.keras.Scheduler had set {self._last_set:g}: something else sets it too, "
+                "Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is lost: of the two, keep "
+                "one (gs.plateau is a ReduceLROnPlateau that multiplies a schedule)",
+                stacklevel=2,
+            )
 
     def _batches_seen(self) -> int:
         self._sync()

@@ -27,8 +27,10 @@ _KNOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """The package, the name there and the options of each."""
 
-_MATRICES = (": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "
-             "other parameters to adamw, an optimizer of their own")  # fmt: skip
+_MATRICES = (
+    ": give it the matrices of the hidden layers, [p for p in model.parameters() if p.ndim == 2], and the "
+    "other parameters to adamw, an optimizer of their own"
+)
 
 
 def automatic(name: str, params: Iterable[Any], **options: Any) -> torch.optim.Optimizer:

@@ -100,9 +100,10 @@ class Average:
         """
         model = self._model
         if self._weights is not None and batches is None and normalizations(model):
-            raise FrameworkError("the statistics of batch normalization are those of other weights than the averaged "
-                                 "ones: give training batches to measure them on, "
-                                 "average.applied(train_loader)")  # fmt: skip
+            raise FrameworkError(
+                "the statistics of batch normalization are those of other weights than the averaged ones: give "
+                "training batches to measure them on, average.applied(train_loader)"
+            )
         with as_evaluated(model, (), self._weights) as is_averaged:
             if is_averaged and batches is not None:
                 device = next(model.parameters()).device
@@ -130,8 +131,10 @@ class Average:
         kind, begins = state_dict["average"], state_dict["begins"]
         if not (isinstance(kind, str) and kind == str(self.kind) and is_count(begins) and begins == self._begins):
             name = kind if isinstance(kind, str) else shown(kind)
-            raise FrameworkError(f"a state of {name} from update {shown(begins)}, and this is {self.kind} from update "
-                                 f"{self._begins}: make the average as it was")  # fmt: skip
+            raise FrameworkError(
+                f"a state of {name} from update {shown(begins)}, and this is {self.kind} from update "
+                f"{self._begins}: make the average as it was"
+            )
         weights, updates = state_dict["weights"], state_dict["updates"]
         seen = max(int(updates) - self._begins, 0) if is_count(updates) else -1
         try:
@@ -140,8 +143,10 @@ class Average:
             raise FrameworkError(f"a state of another model, or a damaged one: {error}") from None
         of_this = weights is None or (weights["kind"], weights["amount"]) == (self.kind.kind, self.kind.amount)
         if averaged != seen or not of_this:
-            raise FrameworkError(f"a damaged state: its average is of {averaged} updates by {shown(weights)[:60]}, and "
-                                 f"it says that {shown(updates)} were made")  # fmt: skip
+            raise FrameworkError(
+                f"a damaged state: its average is of {averaged} updates by {shown(weights)[:60]}, and it says that "
+                f"{shown(updates)} were made"
+            )
         self._weights = None if weights is None else Weights.restored(self._model, weights)
         self._updates = int(updates)
 

@@ -59,8 +59,9 @@ class Forecast:
             raise LawError(f"every={every}: give a part of the run, above 0 and up to 1")
         schedule, end = scheduler.planned, scheduler.feedbacks.end
         if scheduler.feedbacks or not isinstance(schedule, Schedule) or not math.isfinite(end):
-            raise LawError("a forecast needs a schedule with an end that measurements don't move: give the scheduler "
-                           "steps=")  # fmt: skip
+            raise LawError(
+                "a forecast needs a schedule with an end that measurements don't move: give the scheduler steps="
+            )
         import numpy as np
 
         from glideslope.laws.alarms import Band

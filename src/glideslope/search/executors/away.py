@@ -48,7 +48,7 @@ class Away:
                 self.workers.task(
                     trial, kept.least if kept is not None and kept.takes(trial.contestant) else -math.inf, stage,
                     None if directory is None else directory.saving(trial.key),
-                    -math.inf if into is None or math.isfinite(trial.share) else least_stored(into, trial.key),
+                    -math.inf if into is None or trial.is_estimated else least_stored(into, trial.key),
                 )
                 for trial in some
             ]

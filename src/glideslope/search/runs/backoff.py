@@ -52,9 +52,6 @@ SHORTEST = 8  # the updates of a part below which its mean says nothing
 MOST = 8  # the caps at most: a training that is lost at any rate is left
 
 
-Measure = Callable[[], float]  # the validation loss, by all of the data
-
-
 class ShortEnd(NamedTuple):
     """What the best short run ended at."""
 
@@ -131,21 +128,30 @@ class Backoff:
             return False
         return validation > ABOVE * self._lowest and float(np.median(part)) < LEARNED * self._short.training
 
-    def ended(self, made: int, validation: float, last: float, untrained: float, measure: Measure | None) -> float:
-        """The final loss of a run that ended after so many updates, at the loss `last` by what it measures with, and at
-        some validation loss, measured as those on the way: where that was clearly less on the way, and is by what it
-        measures with, it goes back there, and its rate is zero from there on. Without it all were measured so."""
-        lowest = self._lowest
+    def ended(
+        self, made: int, validation: float, untrained: float, by_all: Callable[[float], float]
+    ) -> tuple[float, float]:
+        """The last loss of a run and its final one, by all of the validation data. Where the loss was clearly less on
+        the way, and is by all of the data too, the run goes back there, and its rate is zero from there on.
+
+        Args:
+            made: the updates after which it ended.
+            validation: the loss then, measured as those on the way.
+            untrained: the loss before the first update.
+            by_all: gives the loss of the job as it is by all of the data, for one measured as those on the way.
+        """
+        last, lowest = by_all(validation), self._lowest
+        last = last if math.isfinite(last) else math.inf
         clear = OVER * (lowest if lowest > 0 else untrained - lowest)
         if not self._lowest_at.made or lowest >= untrained or validation - lowest <= clear:
-            return last
-        end = self._job.state() if measure else None
+            return last, last
+        end = self._job.state()
         self._job.restore(self._lowest_at.state)
-        if measure and not (lowest := measure()) < last:
+        if not (least := by_all(lowest)) < last:
             self._job.restore(end)
-            return last
+            return last, last
         self.events.append(Event(made - 1, "overfitting", last, self._lowest_at.made, 0.0))
-        return lowest
+        return last, least
 
     def _answer(self, mean: float, clear: float, made: int, had_risen: bool) -> bool:
         """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""

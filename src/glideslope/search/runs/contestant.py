@@ -95,7 +95,8 @@ class Run:
     steps: int  #: the horizon of the schedule, in updates
     seed: int  #: the seed of the job
     losses: np.ndarray  #: the training loss of each update made, shape (n,); fewer than planned where it diverged
-    evaluations: tuple[tuple[int, float], ...]  #: (updates made, validation loss), the last at the end
+    #: (updates made, validation loss), the last at the end; on the way of a full run estimates, where the job has them
+    evaluations: tuple[tuple[int, float], ...]
     final_loss: float
     """The validation loss at the end, infinite where it diverged; the least, where a full run ended clearly above."""
     scales: tuple[tuple[int, float], ...] = ()

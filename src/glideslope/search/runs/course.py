@@ -18,7 +18,7 @@ from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
 from glideslope.search.runs import preemption
-from glideslope.search.runs.backoff import Backoff, Measure
+from glideslope.search.runs.backoff import Backoff
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.drive import GUARDED_EVERY, LOOK_EVERY, diverged, drive
 from glideslope.search.runs.position import Position, position_of
@@ -37,7 +37,8 @@ class Course:
     backoff: Backoff | None  # caps the rate where the training loss rises, if that is looked at
     ends: list[int]  # the numbers of updates made at which the validation loss is measured, the last n
     measure: Callable[[bool], float]  # measures it; True for that of the averaged weights
-    measure_all: Measure | None  # measures its end by all of the validation data, where `measure` only estimates it
+    by_all: Callable[[float], float]
+    """Gives the loss of the job as it is by all of the validation data, for what `measure` gives."""
     look: Callable[[int, float], None]  # is called now and then with the updates made and the last training loss
     what: str  # the run's name, for messages
     checkpoints: Checkpoints | None = None  # of the run, where they are kept
@@ -72,12 +73,12 @@ class Course:
         return final if math.isfinite(final) else math.inf
 
     def _ended(self, backoff: Backoff) -> float:
-        """The final loss of a run that backs off, by all of the validation data."""
+        """The final loss of a run that backs off."""
         made, validation = self.evaluations[-1]
         with calling("evaluate, state or restore", f"at the end of {self.what}"):
-            last = validation if self.measure_all is None else self.measure_all()
-            self.evaluations[-1] = made, last = made, last if math.isfinite(last) else math.inf
-            return backoff.ended(made, validation, last, self.untrained, self.measure_all)
+            last, final = backoff.ended(made, validation, self.untrained, self.by_all)
+        self.evaluations[-1] = made, last
+        return final
 
     def _goes_on(self, protection: Protection | None, every: int, position: Position | None) -> bool:
         """Makes some updates, with a look at the loss after every so many, or an evaluation; returns whether the run

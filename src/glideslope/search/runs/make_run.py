@@ -54,12 +54,13 @@ def make_run(
     check_controls(opened.job, contestant, controls)
     updates, cost = len(rates), trial.share * trial.steps
     in_the_end = math.inf if trial.backs_off else cost
+    estimates = opened.estimates and in_the_end > cost
     course = Course(
         opened.job, rates, controls, contestant.policy.feedback, contestant.average,
         backoff=Backoff(rates, opened.job, trial.short) if trial.backs_off else None,
         ends=sorted({max(round(updates * (i + 1) / trial.evaluations), 1) for i in range(trial.evaluations)}),
         measure=lambda averaged: opened.measured(cost, averaged),
-        measure_all=(lambda: opened.measured(math.inf)) if in_the_end > cost and opened.estimates else None,
+        by_all=lambda loss: opened.measured(in_the_end) if estimates else loss,
         look=looks, what=what, checkpoints=checkpoints, measured=measured,
     )  # fmt: skip
     resumed = checkpoints.latest() if checkpoints else None

@@ -29,10 +29,15 @@ class Trial:
     short: ShortEnd | None = None  # beside which a run that backs off is given up where it learns noise
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether its evaluations may be estimates."""
+        return math.isfinite(self.share)
+
+    @property
     def key(self) -> str:
         """What a memory knows the run by."""
         key = f"{self.contestant} over {self.steps}, seed {self.seed}, {self.evaluations} evaluations"
-        key += f" of {self.share:g}" if math.isfinite(self.share) else ""
+        key += f" of {self.share:g}" if self.is_estimated else ""
         key += f", data order {self.order}" if self.order else ""
         key += ", backing off" if self.backs_off else ""
         if not labels.has_text(self.contestant.schedule):

@@ -84,9 +84,10 @@ class GrowingBatches(Sampler[list[int]]):
             raise BatchError(f"{growth}: {error}") from None
         uneven = [int(size) for size in self.plan.sizes if size % self.ranks]
         if uneven:
-            raise BatchError(f"a batch of {uneven[0]} can't be shared evenly by {plural(self.ranks, 'process')}: write "
-                             f"growth(..., multiple={self.ranks}), with a base and a horizon in examples that are "
-                             "multiples too")  # fmt: skip
+            raise BatchError(
+                f"a batch of {uneven[0]} can't be shared evenly by {plural(self.ranks, 'process')}: write growth(..., "
+                f"multiple={self.ranks}), with a base and a horizon in examples that are multiples too"
+            )
         self.examples, self.seed, self.shuffle = examples, seed, shuffle
         self.largest_per_device = largest_per_device
         self.consumed = 0
@@ -126,8 +127,9 @@ class GrowingBatches(Sampler[list[int]]):
         if not is_count(consumed):
             raise BatchError(f'{shown(state)} isn\'t a state of this sampler, {{"examples": n}}')
         if consumed and consumed not in set((self.plan.examples + self.plan.sizes).tolist()):
-            raise BatchError(f"no update of this growth ends at {plural(consumed, 'example')}: give the growth of the "
-                             "saved run")  # fmt: skip
+            raise BatchError(
+                f"no update of this growth ends at {plural(consumed, 'example')}: give the growth of the saved run"
+            )
         self.consumed = consumed
 
     def _pieces(self) -> Iterator[tuple[int, int, int]]:

@@ -42,8 +42,9 @@ def gradient_norms(
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained or parts < 2:
-        raise BatchError(f"parts={parts} of batches, {len(trained)} parameters with gradients: give two parts, one "
-                         "parameter")  # fmt: skip
+        raise BatchError(
+            f"parts={parts} of batches, {len(trained)} parameters with gradients: give two parts, one parameter"
+        )
     with _buffers_kept(model):
         small, large, sizes = _squares(model, loss, batches, parts, trained)
     if len(sizes) != 1:

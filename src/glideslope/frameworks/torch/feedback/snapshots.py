@@ -94,8 +94,11 @@ class Training:
         """Goes back to a snapshot, which stays as it is. Raises a FeedbackError if parameters were added since."""
         groups, then = self.optimizer.param_groups, parts["optimizer"]["param_groups"]
         if len(groups) != len(then):
-            raise FeedbackError(f"the training diverged, and its optimizer has {plural(len(groups), 'group')}, the "
-                                f"snapshot {len(then)}: make the guard anew after adding groups")  # fmt: skip
+            raise FeedbackError(
+                f"the training diverged, and its optimizer has {plural(len(groups), 'group')}, the "
+                f"snapshot {len(then)}: make "
+                "the guard anew after adding groups"
+            )
         self.model.load_state_dict(parts["model"])
         for name, buffer in unsaved_buffers(self.model).items():
             buffer.copy_(parts["buffers"][name])

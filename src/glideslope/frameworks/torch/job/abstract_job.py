@@ -146,7 +146,8 @@ class AbstractJob(ABC):
         self._contents.check(state, self._counts)
         self._average = None  # so that its weights leave the device before others come
         self._average = self._contents.load(state)
-        self._examples = self._examples if self._batch else 1
+        if not self._batch:
+            self._examples = 1
         for name in self._counts:
             setattr(self, name, state[name])
         for parameter in parameters(self._optimizers):
@@ -166,7 +167,8 @@ class AbstractJob(ABC):
         return batches_in(examples, self._batch)
 
     def _sized_by(self, batch: Any) -> None:
-        if not self._batch:  # the loader doesn't say how large an update is, so that the last one tells
+        """Sizes estimates by a batch of the last update, where the loader doesn't say how large one is."""
+        if not self._batch:
             self._examples = self.accumulate * examples(batch)
 
     def _measured(self, updates: float, averaged: bool) -> float:

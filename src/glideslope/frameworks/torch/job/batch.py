@@ -77,16 +77,20 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     named = _named(batch)
     if named is None:
         kind = "empty" if isinstance(batch, list | tuple) else f"a {type(batch).__name__}"
-        raise JobError(f"a batch is {kind}: a loss of outputs and targets takes (inputs, targets), a tensor, a dict or "
-                       "a dataclass; for any other give batch_loss=lambda model, batch: ...")  # fmt: skip
+        raise JobError(
+            f"a batch is {kind}: a loss of outputs and targets takes (inputs, targets), a tensor, a dict "
+            "or a dataclass; for any other give batch_loss=lambda model, batch: ..."
+        )
     names = [name for name in TARGETS if name in named]
     if len(names) == 1:
         return (), {name: part for name, part in named.items() if name != names[0]}, named[names[0]]
     if len(named) == 1:
         return (), named, next(iter(named.values()))
     candidates = " and ".join(names) or f"none of {', '.join(TARGETS)}"
-    raise JobError(f"a batch has {', '.join(map(str, named)) or 'nothing'}, and {candidates} could be the targets: "
-                   "give batch_loss=lambda model, batch: ..., in place of a loss of outputs and targets")  # fmt: skip
+    raise JobError(
+        f"a batch has {', '.join(map(str, named)) or 'nothing'}, and {candidates} could be the targets: give "
+        "batch_loss=lambda model, batch: ..., in place of a loss of outputs and targets"
+    )
 
 
 def _named(batch: Any) -> dict[str, Any] | None:

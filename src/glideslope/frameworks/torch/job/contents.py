@@ -23,9 +23,14 @@ class Contents:
     modules may have parameters and buffers."""
 
     def __init__(
-        self, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer], losses: Sequence[Any],
-        scaler: torch.amp.GradScaler | None, data: Position | Epochs, generators: list[randomness.Source],
-    ) -> None:  # fmt: skip
+        self,
+        model: torch.nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        losses: Sequence[Any],
+        scaler: torch.amp.GradScaler | None,
+        data: Position | Epochs,
+        generators: list[randomness.Source],
+    ) -> None:
         self.model, self.optimizers, self.scaler, self.data = model, optimizers, scaler, data
         self.generators = generators
         of_model = {id(each) for each in (*model.parameters(), *model.buffers())}

@@ -53,9 +53,15 @@ class GradientStep:
     since other losses have the others."""
 
     def __init__(
-        self, objective: Objective, optimizers: Sequence[torch.optim.Optimizer], model: torch.nn.Module,
-        precision: Precision, clip_norm: float | None, *, alone: bool,
-    ) -> None:  # fmt: skip
+        self,
+        objective: Objective,
+        optimizers: Sequence[torch.optim.Optimizer],
+        model: torch.nn.Module,
+        precision: Precision,
+        clip_norm: float | None,
+        *,
+        alone: bool,
+    ) -> None:
         check_clip_norm(clip_norm)
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         cast = precision.autocast is not None

@@ -85,15 +85,26 @@ class Job(AbstractJob):
     """
 
     def __init__(
-        self, model: torch.nn.Module, optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
-        loss: Loss | None = None, train_loader: Iterable[Any] | None = None,
-        validation_loader: Iterable[Any] | None = None, *, batch_loss: Loss | Sequence[Loss] | None = None,
-        metric: Any = None, maximize: bool = False,
-        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None, clip_norm: float | None = None,
-        autocast: torch.dtype | None = None, accumulate: int = 1, device: torch.device | str | None = None,
-        scaler: torch.amp.GradScaler | None = None, weight: Callable[[Any], Any] | None = None,
-        validation_batches: int | None = None, memory: int = MEMORY,
-    ) -> None:  # fmt: skip
+        self,
+        model: torch.nn.Module,
+        optimizer: Optimizer | list[Optimizer] | tuple[Optimizer, ...],
+        loss: Loss | None = None,
+        train_loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None,
+        *,
+        batch_loss: Loss | Sequence[Loss] | None = None,
+        metric: Any = None,
+        maximize: bool = False,
+        predict: Callable[[torch.nn.Module, Any], tuple[Any, Any]] | None = None,
+        clip_norm: float | None = None,
+        autocast: torch.dtype | None = None,
+        accumulate: int = 1,
+        device: torch.device | str | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        weight: Callable[[Any], Any] | None = None,
+        validation_batches: int | None = None,
+        memory: int = MEMORY,
+    ) -> None:
         optimizers = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         parameter = check_trained(model, optimizers)
         whole_batches("accumulate", accumulate)
@@ -133,11 +144,11 @@ class Job(AbstractJob):
         self._shares = trained is not None and (trained is self.validation_loader or trained is self._stream)
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
-        drawn = self._draw(batches)
-        self._sized_by(drawn[-1])
-        loss, is_made = self._steps[0](self.model, drawn)
+        taken = self._draw(batches)
+        self._sized_by(taken[-1])
+        loss, is_made = self._steps[0](self.model, taken)
         for step in self._steps[1:]:
-            other, also = step(self.model, drawn)
+            other, also = step(self.model, taken)
             loss, is_made = loss + other, is_made or also
         return loss, is_made
 

@@ -94,12 +94,13 @@ class Position:
             self.stream.load_state_dict(copy.deepcopy(state["stream"]))
         if taken is None:
             return
+        self.taken = taken
+        if self.stream is None and self.stateful is None:
+            self.epoch_began, self._is_behind = state["epoch_began"], True
+            return
         if self.stateful is not None:
             self.stateful.load_state_dict(state["loader"])
-        self.taken, self.epoch_began = taken, state.get("epoch_began", {})
-        self._is_behind = self.stateful is None and self.stream is None
-        if not self._is_behind:
-            self.batches = iter(self.loader)
+        self.batches = iter(self.loader)
 
     def check(self, state: Any) -> int | None:
         """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
@@ -134,8 +135,8 @@ class Position:
 
 def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
     """Batches with about so many examples, evenly spaced; all of a loader that can't choose and has a length."""
-    count = 0
-    for batch in (batches := spread(loader, wanted)):
+    batches, count = spread(loader, wanted), 0
+    for batch in batches:
         yield batch
         count += examples(batch)
         if count >= wanted and length(batches) is None:  # it may be endless
@@ -143,13 +144,17 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
 
 
 class Parts:
-    """Parts of a validation loader, for estimates: the same each time, of a random order those by the generators' first
-    state. `chosen` is the loader of the same batches that can choose; `most` limits batches of a full validation."""
+    """Parts of a validation loader, for estimates: the same part each time; in a random order, that by the state of
+    the generators when this was made. `chosen` is the loader of the same batches that can choose, where another one
+    wraps it; `most` is the batches of a full validation, where they are limited."""
 
     def __init__(
-        self, loader: Iterable[Any], generators: list[randomness.Source], chosen: Iterable[Any] | None = None,
+        self,
+        loader: Iterable[Any],
+        generators: list[randomness.Source],
+        chosen: Iterable[Any] | None = None,
         most: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.loader, self._generators, self._random = loader, generators, randomness.save(generators)
         self._chosen, self._most = loader if chosen is None else chosen, most
         self._parts: dict[int, Iterable[Any]] = {}
@@ -187,9 +192,11 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
     if count >= len(indices):
         return loader
     chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
-    by: Any = {"batch_size": None, "sampler": chosen} if batches is loader.sampler else {"batch_sampler": chosen}
+    by_batch: dict[str, Any] = (
+        {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
+    )
     return DataLoader(
-        loader.dataset, **by, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
+        loader.dataset, **by_batch, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
         worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
         generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
     )  # fmt: skip

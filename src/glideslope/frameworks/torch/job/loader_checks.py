@@ -32,13 +32,17 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
         if length(loader) == 0:
             raise JobError(f"the {name} loader is empty: it has no batch")
         if isinstance(loader, Iterator):
-            raise JobError(f"the {name} loader is an iterator, which can't begin again: give the loader it came from, "
-                           "or gs.torch.resumable(lambda: ...) of what makes it")  # fmt: skip
+            raise JobError(
+                f"the {name} loader is an iterator, which can't begin again: give the loader it came from, "
+                "or gs.torch.resumable(lambda: ...) of what makes it"
+            )
         can_iterate = hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")
         if not can_iterate or isinstance(loader, str | bytes | Mapping):
-            raise JobError(f"the {name} loader is an object of type {type(loader).__name__}, which gives no batches: "
-                           "give a DataLoader, or gs.torch.resumable(function) of a function that returns an "
-                           "iterator")  # fmt: skip
+            raise JobError(
+                f"the {name} loader is an object of type {type(loader).__name__}, which gives no batches: "
+                "give a DataLoader, or gs.torch.resumable(function) of a function that returns an "
+                "iterator"
+            )
     return training, validation
 
 
@@ -48,9 +52,11 @@ def check_restorable(loader: Iterable[Any], generators: list[randomness.Source])
         return
     if isinstance(loader.dataset, IterableDataset):
         workers = " with num_workers=0" if has_state(loader.dataset) else ""
-        raise JobError("the training loader reads an IterableDataset, whose position can't be restored: give the data "
-                       f"set state_dict and load_state_dict and read it{workers or ' in this process'}, or give "
-                       "gs.torch.resumable(loader), which reads again what it has read")  # fmt: skip
+        raise JobError(
+            "the training loader reads an IterableDataset, whose position can't be restored: give the data "
+            f"set state_dict and load_state_dict and read it{workers or ' in this process'}, or give "
+            "gs.torch.resumable(loader), which reads again what it has read"
+        )
     check_workers(loader)
     _check_sampler(loader, generators)
 
@@ -60,8 +66,10 @@ def check_workers(loader: Any) -> None:
     if not isinstance(loader, DataLoader) or not loader.num_workers:
         return
     if loader.persistent_workers:
-        raise JobError("the training loader has persistent_workers=True, whose random state lasts from epoch to epoch "
-                       "out of reach: build it with persistent_workers=False")  # fmt: skip
+        raise JobError(
+            "the training loader has persistent_workers=True, whose random state lasts from epoch to epoch "
+            "out of reach: build it with persistent_workers=False"
+        )
     if not getattr(loader, "in_order", True):
         raise JobError("the training loader has in_order=False, so its order is not repeatable: build it with True")
 
@@ -79,9 +87,11 @@ def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source])
     orders = first(), first()
     randomness.load(before, generators)
     if orders[0] != orders[1]:
-        raise JobError(f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time "
-                       "from the same random state: it keeps state of its own, so a position in it can't be "
-                       "restored")  # fmt: skip
+        raise JobError(
+            f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time "
+            "from the same random state: it keeps state of its own, so a position in it can't be "
+            "restored"
+        )
 
 
 def whole_batches(name: str, number: Any) -> None:

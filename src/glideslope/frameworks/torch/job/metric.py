@@ -85,8 +85,10 @@ def measurement(
     reading = _pairs(predict) if predict else (objective.outputs if isinstance(objective, LossOfOutputs) else None)
     if callable(getattr(metric, "update", None)) and callable(getattr(metric, "compute", None)):
         if reading is None:
-            raise JobError(f"the metric {type(metric).__name__} is updated with outputs and targets, and batch_loss "
-                           "gives none: give predict=lambda model, batch: (outputs, targets)")  # fmt: skip
+            raise JobError(
+                f"the metric {type(metric).__name__} is updated with outputs and targets, and batch_loss "
+                "gives none: give predict=lambda model, batch: (outputs, targets)"
+            )
         return lambda: Accumulated(metric, reading, device)
     if not callable(metric):
         raise JobError(f"metric={shown(metric)}: give a function, or an object with update and compute")

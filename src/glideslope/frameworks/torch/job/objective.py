@@ -116,8 +116,10 @@ def differentiable(loss: torch.Tensor) -> torch.Tensor:
     """The loss of a training batch. Raises a JobError if no gradient leads from it to a parameter."""
     if loss.requires_grad:
         return loss
-    raise JobError("the training loss has no gradient: it is detached or computed under no_grad, or every parameter "
-                   "that it depends on is frozen (requires_grad=False)")  # fmt: skip
+    raise JobError(
+        "the training loss has no gradient: it is detached or computed under no_grad, or every parameter "
+        "that it depends on is frozen (requires_grad=False)"
+    )
 
 
 def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, optimizers: int) -> list[Objective]:
@@ -131,8 +133,10 @@ def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, 
     if batch_loss is None:
         return [LossOfOutputs(loss, weight)]
     if isinstance(batch_loss, list | tuple) and len(batch_loss) != optimizers:
-        raise JobError(f"batch_loss is a list of {len(batch_loss)}, and there are {optimizers} optimizers: give one "
-                       "loss for all, or one for each")  # fmt: skip
+        raise JobError(
+            f"batch_loss is a list of {len(batch_loss)}, and there are {optimizers} optimizers: give one "
+            "loss for all, or one for each"
+        )
     return [LossOfBatch(each, weight) for each in _listed(batch_loss)]
 
 

@@ -105,8 +105,10 @@ def load_one(source: Source, state: Any) -> None:
         source.set_state(state)
     elif isinstance(source, np.random.Generator):
         source.bit_generator.state = native(state)
+    elif isinstance(source, np.random.RandomState):
+        source.set_state(native(state))
     else:
-        (source.set_state if isinstance(source, np.random.RandomState) else source.setstate)(native(state))
+        source.setstate(native(state))
 
 
 def _plain(state: Any) -> Any:

@@ -70,8 +70,10 @@ def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
     name = type(optimizer).__name__
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
-        raise JobError(f"{name}.step needs a closure, by which it measures a batch several times in an update; a job "
-                       "measures it once: choose another optimizer")  # fmt: skip
+        raise JobError(
+            f"{name}.step needs a closure, by which it measures a batch several times in an update; a job measures it "
+            "once: choose another optimizer"
+        )
     if any(group["lr"] is None for group in optimizer.param_groups):
         raise JobError(f"{name} has lr=None, so it sets the rate itself: make it with a rate, which a search can set")
 
@@ -116,6 +118,8 @@ def check_trained(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer
     trained = set(map(id, model.parameters()))
     for optimizer in optimizers:
         if not any(id(weight) in trained for weight in parameters([optimizer])):
-            raise JobError("the optimizer has none of the model's parameters, so nothing would be trained: make it "
-                           "when the model is complete, over model.parameters()")  # fmt: skip
+            raise JobError(
+                "the optimizer has none of the model's parameters, so nothing would be trained: make it when the model "
+                "is complete, over model.parameters()"
+            )
     return parameter

@@ -35,14 +35,20 @@ class Resumable(IterableDataset[Any]):
 
     def __init__(self, source: Iterable[Any] | Callable[[], Iterable[Any]]) -> None:
         if not (isinstance(source, Iterable) or hasattr(source, "__getitem__") or callable(source)):
-            raise JobError(f"resumable() can't read an object of type {type(source).__name__}: give what can be "
-                           "iterated, or a function that returns an iterator")  # fmt: skip
+            raise JobError(
+                f"resumable() can't read an object of type {type(source).__name__}: give what can be "
+                "iterated, or a function that returns an iterator"
+            )
         if isinstance(source, Iterator):
-            raise JobError("resumable() was given an iterator, which can't begin again: give what it came from, or a "
-                           "function that makes it, such as resumable(lambda: read(path))")  # fmt: skip
+            raise JobError(
+                "resumable() was given an iterator, which can't begin again: give what it came from, or a "
+                "function that makes it, such as resumable(lambda: read(path))"
+            )
         if not callable(source) and stream(source) is not None:
-            raise JobError("resumable() was given a DataLoader whose data set has state_dict and load_state_dict, and "
-                           "so goes on where it is: give the DataLoader itself as the loader")  # fmt: skip
+            raise JobError(
+                "resumable() was given a DataLoader whose data set has state_dict and load_state_dict, and "
+                "so goes on where it is: give the DataLoader itself as the loader"
+            )
         self.source = source
         self._generators = randomness.sources(source)
         self.iteration: object = None  # marks the iteration that began last, without keeping its items

@@ -62,8 +62,9 @@ def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
         parameters |= zip(numbers, ours["params"], strict=True)
         for name, value in ours.items() if known else ():
             if name != "params" and not (name in group and _is_option(group[name], value)):
-                raise JobError(f"{name}={shown(group.get(name))} in a group of the state: one like {value!r} was "
-                               "expected")  # fmt: skip
+                raise JobError(
+                    f"{name}={shown(group.get(name))} in a group of the state: one like {value!r} was expected"
+                )
     simple = known and type(optimizer).__name__ not in _OTHER_SHAPES
     for number, kept in saved["state"].items():
         if number not in parameters or not isinstance(kept, Mapping):

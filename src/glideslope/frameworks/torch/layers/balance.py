@@ -53,8 +53,9 @@ class Balance:
         strength: float = 1.0, limit: float = 1000.0,
     ) -> None:  # fmt: skip
         if not is_count(probe) or probe < 1 or (every is not None and (not is_count(every) or every < probe)):
-            raise LayerError(f"probe={shown(probe)}, every={shown(every)}: a probe has an update or more, and ends "
-                             "before the next")  # fmt: skip
+            raise LayerError(
+                f"probe={shown(probe)}, every={shown(every)}: a probe has an update or more, and ends before the next"
+            )
         balance({"": 1.0}, strength=strength, limit=limit)  # raises for numbers out of their range
         self.optimizer = inner_optimizer(optimizer)
         self.probe, self.every, self.strength, self.limit = probe, every, strength, limit
@@ -141,8 +142,10 @@ def _layers_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained
     for group in optimizer.param_groups:
         layers = {names.get(id(tensor), "?") for tensor in group["params"]}
         if len(layers) != 1 or layers == {"?"}:
-            raise LayerError(f"a parameter group has the parameters of {plural(len(layers), 'layer')}: make one for "
-                             "each with gs.torch.groups(model, lr=…, merge=False)")  # fmt: skip
+            raise LayerError(
+                f"a parameter group has the parameters of {plural(len(layers), 'layer')}: make one for each with "
+                "gs.torch.groups(model, lr=…, merge=False)"
+            )
         layer = layers.pop()
         names_of_groups.append(layer if layer in trained else None)
     return names_of_groups

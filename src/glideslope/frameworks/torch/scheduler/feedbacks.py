@@ -145,8 +145,10 @@ class Feedbacks:
     def refuse_metric(self, metric: Any) -> None:
         """Raises a FeedbackError where `step` is called with a metric, and not with the number of an epoch."""
         if self or isinstance(metric, bool) or not isinstance(metric, int):
-            raise FeedbackError(f"step({metric!r}): step() is called without a metric, after each update; a "
-                                "measurement is for scheduler.measure(metric), whenever there is one")  # fmt: skip
+            raise FeedbackError(
+                f"step({metric!r}): step() is called without a metric, after each update; a measurement is for "
+                "scheduler.measure(metric), whenever there is one"
+            )
 
     def _pairs(self) -> list[tuple[Controlled | None, Any]]:
         return list(zip(self.held, self.states, strict=True))

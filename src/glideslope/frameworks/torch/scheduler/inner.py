@@ -15,11 +15,13 @@ def inner_optimizer(optimizer: Any) -> torch.optim.Optimizer:
     or have no hooks, and the one inside has both. A wrapper with groups of its own, such as ZeroRedundancyOptimizer, is
     the optimizer itself. Raises a ScheduleError if there is no torch optimizer with step hooks inside."""
     if isinstance(optimizer, type):
-        raise ScheduleError(f"{optimizer.__name__} is a class: give an optimizer, "
-                            f"{optimizer.__name__}(model.parameters(), lr=…)")  # fmt: skip
+        raise ScheduleError(
+            f"{optimizer.__name__} is a class: give an optimizer, {optimizer.__name__}(model.parameters(), lr=…)"
+        )
     if optimizer is None or isinstance(optimizer, str):
-        raise ScheduleError(f"{optimizer!r} isn't an optimizer: give one, such as "
-                            "torch.optim.AdamW(model.parameters())")  # fmt: skip
+        raise ScheduleError(
+            f"{optimizer!r} isn't an optimizer: give one, such as torch.optim.AdamW(model.parameters())"
+        )
     innermost, inside = optimizer, _inside(optimizer)
     while inside is not None:
         innermost, inside = inside, _inside(inside)

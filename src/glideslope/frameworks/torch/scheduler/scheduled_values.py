@@ -32,8 +32,9 @@ class Plan:
     ) -> None:  # fmt: skip
         rates = [name for name, *_ in scheduled].count("lr")
         if not 1 <= rates <= len(groups):
-            raise ScheduleError(f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one "
-                                "each")  # fmt: skip
+            raise ScheduleError(
+                f"{rates} schedules of the rate for {plural(len(groups), 'group')}: give one, or one each"
+            )
         policies = [(name, as_policy(policy, argument(name))) for name, policy, _ in scheduled]
         self.growth, schedules = on_one_clock(policies, steps, clock)
         self.names = [name for name, _ in policies]

@@ -95,8 +95,9 @@ def _check_same(
                             f"{growth or 'none'}: {instead}")  # fmt: skip
     ours = [feedback and text(feedback) for feedback in feedbacks]
     if read.feedbacks is not UNSET and read.feedbacks != ours:
-        raise ScheduleError(f"the state was saved with the feedbacks {read.feedbacks}; this scheduler has {ours}: "
-                            f"{instead}")  # fmt: skip
+        raise ScheduleError(
+            f"the state was saved with the feedbacks {read.feedbacks}; this scheduler has {ours}: {instead}"
+        )
 
 
 def _numbers(
