@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,8 +55,7 @@ class Named(Wrapper):
     def __str__(self) -> str:
         texts: list[str] = []
         values = dict(self.arguments)
-        places = [place for place in inspect.signature(self.maker).parameters.values() if place.name != "self"]
-        for i, place in enumerate(places):
+        for i, place in enumerate(_places(self.maker)):
             value = values[place.name]
             if value == canonical(place.default):
                 continue
@@ -67,6 +67,12 @@ class Named(Wrapper):
 
 def _maker(name: str, arguments: dict[str, Any]) -> Callable[..., Schedule]:
     return getattr(Schedule, name) if "self" in arguments else NAMES[name]
+
+
+@functools.cache
+def _places(maker: Callable[..., Schedule]) -> list[inspect.Parameter]:
+    """The parameters that a call of it may give; kept, since a search names its schedules often."""
+    return [place for place in inspect.signature(maker).parameters.values() if place.name != "self"]
 
 
 def _rebuilt(name: str, arguments: dict[str, Any]) -> Schedule:

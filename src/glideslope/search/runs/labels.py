@@ -17,10 +17,14 @@ _PROCESS = uuid4().hex[:8]
 
 def has_text(value: Any) -> bool:
     """Whether a schedule or a feedback has a text form."""
+    return bool(_text(value))
+
+
+def _text(value: Any) -> str:
     try:
-        return bool(str(value))
+        return str(value)
     except GlideslopeError:
-        return False
+        return ""
 
 
 def label(value: Any) -> str:
@@ -30,8 +34,8 @@ def label(value: Any) -> str:
     >>> label(gs.cosine() * gs.plateau())
     'cosine() * plateau()'
     """
-    if has_text(value):
-        return str(value)
+    if text := _text(value):
+        return text
     if isinstance(value, Controlled):
         return " * ".join(map(label, (value.schedule, *value.feedbacks)))
     if isinstance(value, Growth):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,7 +51,7 @@ class Contents:
             },
             memory,
         )
-        return {**state, "data": copy.deepcopy(self.data.save()), "random": randomness.save(self.generators)}
+        return {**state, "data": self.data.save(), "random": randomness.save(self.generators)}
 
     def check(self, state: Any, counts: Sequence[str] = ()) -> None:
         """Checks every part of a state, and its `counts`, before any is loaded. Raises a JobError for another's."""

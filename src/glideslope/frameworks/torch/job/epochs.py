@@ -97,7 +97,7 @@ class Epochs:
             self._stream.load_state_dict(position)
 
     def save(self) -> dict[str, Any]:
-        """The position: plain data and tensors."""
+        """The position: plain data and tensors, which nothing changes later."""
         seeds = [getattr(sampler, "initial_seed", None) for sampler in self._samplers]
         position: dict[str, Any] = {"epoch": self.epoch, "seeds": seeds, "taken": None}
         if self._due is not None:

@@ -156,7 +156,7 @@ class Job(AbstractJob):
         return [self._data.next() for _ in range(batches)]
 
     def _validate(self, examples: float) -> float:
-        position = copy.deepcopy(self._data.save()) if self._shares else None
+        position = self._data.save() if self._shares else None
         measure = self._measurement()
         try:
             if self._stream is not None:

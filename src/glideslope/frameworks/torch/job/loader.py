@@ -76,19 +76,19 @@ class Position:
         self.batches, self.taken = iter(self.loader), 0
 
     def save(self) -> dict[str, Any]:
-        """Where it is: plain data and tensors."""
+        """Where it is: plain data and tensors, which nothing changes later."""
         if self.stream is not None:
-            return {"taken": self.taken if self.batches is not None else None, "stream": self.stream.state_dict()}
+            stream = copy.deepcopy(self.stream.state_dict())
+            return {"taken": self.taken if self.batches is not None else None, "stream": stream}
         if self.batches is None and not self._is_behind:
             return {"taken": None}
         if self.stateful is not None:
-            return {"taken": self.taken, "loader": self.stateful.state_dict()}
+            return {"taken": self.taken, "loader": copy.deepcopy(self.stateful.state_dict())}
         return {"taken": self.taken, "epoch_began": self.epoch_began}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to where it was; load the state of the generators after this. Raises a JobError if it isn't a
-        position in this loader; it stays where it is then."""
-        taken = self.check(state)
+        """Goes back to where it was, by a position that was checked; load the state of the generators after this."""
+        taken = plain(state["taken"])
         self.batches, self._is_behind = None, False
         if self.stream is not None:
             self.stream.load_state_dict(copy.deepcopy(state["stream"]))
@@ -127,7 +127,7 @@ class Position:
 
     def sample(self, wanted: int) -> Iterator[Any]:
         """Batches with about so many examples, from all over the loader where it can choose; the position stays."""
-        kept = copy.deepcopy(self.save()) if self.stateful is not None or self.stream is not None else None
+        kept = self.save() if self.stateful is not None or self.stream is not None else None
         yield from some(self.loader, wanted)
         if kept is not None:
             self.load(kept)

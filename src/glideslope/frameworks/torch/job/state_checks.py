@@ -23,6 +23,8 @@ _OTHER_SHAPES = ("LBFGS", "Adafactor", "SparseAdam")
 _NO_PLAIN_UPDATE = ("LBFGS", "SparseAdam")  # a closure, sparse gradients
 _NUMBERS = ("step", "eta", "mu", "mu_product")
 """The parts of the state of torch's optimizers for a parameter that may be numbers."""
+_NUMPY, _PYTHON = np.random.RandomState(), random.Random()
+"""Generators that take a state to show that it is one; to make them costs more than that."""
 
 
 def check_tensors(what: str, saved: Any, here: Mapping[str, Any]) -> None:
@@ -137,8 +139,8 @@ def check_random(saved: Any, generators: Iterable[randomness.Source]) -> None:
         torch.Generator().set_state(saved["torch"])
         if any(not isinstance(state, torch.Tensor) or state.dtype != torch.uint8 for state in saved["cuda"]):
             raise ValueError("a CUDA generator's isn't a tensor of bytes")
-        np.random.RandomState(0).set_state(randomness.native(saved["numpy"]))
-        random.Random().setstate(randomness.native(saved["python"]))
+        _NUMPY.set_state(randomness.native(saved["numpy"]))
+        _PYTHON.setstate(randomness.native(saved["python"]))
         for source, state in zip(sources, saved["own"], strict=True):
             randomness.load_one(_like(source), state)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
