@@ -39,7 +39,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -69,34 +68,13 @@ def one_seed(seed, steps, bounds):
 
 
 def overhead(steps):
-    """The search's wall time over that of as many updates in a bare loop: up to the first full run, and all of it.
-
-    Both take turns every few updates, so that a machine whose speed changes is the same for both.
-    """
+    """The search's wall time over that of as many updates in a bare loop: up to the first full run, and all of it."""
     import fashion_mnist
     import torch
-
-    import glideslope as gs
+    from wall_time import wall_times
 
     torch.set_num_threads(1)
-    job, bare, tune = fashion_mnist.job(0), updates(fashion_mnist.job(0)), gs.tune
-    job.estimate(1), next(bare)  # what is loaded when it is first used, as the search was by its name
-    clock = {"search": 0.0, "bare": 0.0, "mark": time.perf_counter(), "made": 0}
-    before_full_runs = []
-
-    def take_turns(progress):
-        if progress.stage == "full runs" and not before_full_runs:
-            before_full_runs.append(clock["search"] / clock["bare"] - 1)
-        clock["search"] += time.perf_counter() - clock["mark"]
-        began = time.perf_counter()
-        for _ in range(progress.made - clock["made"]):
-            next(bare)
-        clock["bare"] += time.perf_counter() - began
-        clock["made"], clock["mark"] = progress.made, time.perf_counter()
-
-    tune(job, steps, watch=take_turns)
-    clock["search"] += time.perf_counter() - clock["mark"]
-    return before_full_runs[0], clock["search"] / clock["bare"] - 1
+    return wall_times(fashion_mnist.job(0), updates(fashion_mnist.job(0)), steps, 2.0)
 
 
 def updates(job):

@@ -9,7 +9,7 @@ from glideslope.errors import SearchError
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.sweep import bad_data, sudden_end
 
-SHARE = 0.01
+SHARE = 0.005
 """What measuring the validation loss may cost, as a part of a short run."""
 
 SHORTEST = 10
