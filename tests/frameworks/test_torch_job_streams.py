@@ -118,6 +118,29 @@ def test_an_endless_sampler_is_sampled_and_trained_on():
     gs.check_job(job, lr=0.01)
 
 
+class Popping(Sampler):
+    """Draws each number as it gives it, of those that are left."""
+
+    def __init__(self, generator):
+        self.generator = generator
+
+    def __iter__(self):
+        left = list(range(96))
+        while left:
+            yield left.pop(int(torch.randint(len(left), (), generator=self.generator)))
+
+
+@pytest.mark.parametrize("as_read", [lambda loader: loader, gs.torch.resumable])
+def test_data_that_draw_item_by_item_beside_dropout_need_a_generator_of_their_own(as_read):
+    def check(generator):
+        train = as_read(DataLoader(DATA, 8, sampler=Popping(generator)))
+        gs.check_job(job_of(nn.Sequential(network(), nn.Dropout(0.5)), train=train), lr=0.01)
+
+    check(torch.Generator().manual_seed(0))
+    with pytest.raises(gs.JobError, match="state was taken: .* draw item by item .* need one of their own"):
+        check(None)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

@@ -67,7 +67,8 @@ def _restores(job: Job, lr: float, steps: int) -> str | None:
     state = job.state()
     first = _losses(job, lr, steps)
     job.restore(state)
-    return _differ(first, _losses(job, lr, steps))
+    problem = _differ(first, _losses(job, lr, steps))
+    return problem and f"{problem} {_SHARED}"
 
 
 def _restores_again(job: Job, lr: float, steps: int) -> str | None:
@@ -159,6 +160,7 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 )  # fmt: skip
 """Each returns how its promise, its docstring, is broken; or None."""
 
+_SHARED = "(if the state is whole: data that draw item by item from the model's generator need one of their own)"
 _MORE = 10  # times as many updates are made again where the validation loss didn't move
 
 SUMMATION = 1e-5
