@@ -105,6 +105,7 @@ def _torch_examples():
         ),
         "torch.optim.lr_scheduler.CyclicLR": scheduler.CyclicLR(optimizer, 0.1, 1.0),
         "torch.optim.lr_scheduler.OneCycleLR": scheduler.OneCycleLR(optimizer, 1.0, 10),
+        "torch.utils.data.DataLoader's iterator": iter(torch.utils.data.DataLoader([1])),
         "torch.compile": torch.compile(model),
         "lightning.LightningModule": lightning.LightningModule(),
         "accelerate.state.GradientState": GradientState(),

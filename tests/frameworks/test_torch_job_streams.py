@@ -77,6 +77,19 @@ def test_a_stream_goes_on_exactly_also_in_another_process_s_job(kind):
         gs.check_job(job, lr=0.01, steps=5)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("stream", [lambda: Counting(44), lambda: Counting(50), lambda: gs.torch.resumable(DATA)])
+def test_the_end_of_a_stream_is_restored_beside_dropout(stream, drop_last):
+    job = job_of(nn.Sequential(network(), nn.Dropout(0.5)), train=DataLoader(stream(), 10, drop_last=drop_last))
+    for _ in range(11):  # from each place in an epoch of 4, 5, 9 or 10 batches
+        state = job.state()
+        first = losses(job, 3)
+        job.restore(state)
+        assert losses(job, 3) == first
+        job.restore(state)
+        job.step(0.01)
+
+
 def test_a_validation_stream_gives_the_same_batches_each_time_and_the_training_goes_on():
     stream = DataLoader(Counting(), 8)
     job = job_of(network(), train=stream, validation=stream, validation_batches=5)
@@ -137,7 +150,7 @@ def test_data_that_draw_item_by_item_beside_dropout_need_a_generator_of_their_ow
         gs.check_job(job_of(nn.Sequential(network(), nn.Dropout(0.5)), train=train), lr=0.01)
 
     check(torch.Generator().manual_seed(0))
-    with pytest.raises(gs.JobError, match="state was taken: .* draw item by item .* need one of their own"):
+    with pytest.raises(gs.JobError, match=r"state was taken: .* draw item by item .* need one of their own"):
         check(None)
 
 

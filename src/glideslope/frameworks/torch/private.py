@@ -25,6 +25,7 @@ ATTRIBUTES = {
     "torch.optim.lr_scheduler.SequentialLR": ("_schedulers", "_milestones"),
     "torch.optim.lr_scheduler.CyclicLR": ("_scale_fn_custom",),
     "torch.optim.lr_scheduler.OneCycleLR": ("_anneal_func_type", "_schedule_phases"),
+    "torch.utils.data.DataLoader's iterator": ("_dataset_fetcher",),
     "torch.compile": ("_orig_mod",),
     "lightning.LightningModule": ("_on_before_batch_transfer",),
     "accelerate.state.GradientState": ("_set_sync_gradients",),

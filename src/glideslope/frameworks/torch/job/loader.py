@@ -78,13 +78,18 @@ class Position:
     def save(self) -> dict[str, Any]:
         """Where it is: plain data and tensors, which nothing changes later."""
         if self.stream is not None:
-            stream = copy.deepcopy(self.stream.state_dict())
-            return {"taken": self.taken if self.batches is not None else None, "stream": stream}
+            begins = self.batches is None or self._has_begun_anew()
+            return {"taken": None if begins else self.taken, "stream": copy.deepcopy(self.stream.state_dict())}
         if self.batches is None and not self._is_behind:
             return {"taken": None}
         if self.stateful is not None:
             return {"taken": self.taken, "loader": copy.deepcopy(self.stateful.state_dict())}
         return {"taken": self.taken, "epoch_began": self.epoch_began}
+
+    def _has_begun_anew(self) -> bool:
+        """Whether the last batch, smaller than the others, ended a stream, which was at its beginning again by that."""
+        fetcher = getattr(self.batches, "_dataset_fetcher", None)
+        return getattr(fetcher, "ended", False) and not isinstance(self.stream, Resumable)
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to where it was, by a position that was checked; load the state of the generators after this."""
