@@ -21,8 +21,8 @@ def mean(model, batch):
     return (model(batch[0]) - batch[1]).square().mean()
 
 
-def of_torch(**options):
-    model = torch.nn.Linear(4, 1)
+def of_torch(model=None, **options):
+    model = torch.nn.Linear(4, 1) if model is None else model
     data = torch.utils.data.TensorDataset(torch.tensor(INPUTS), torch.tensor(TARGETS))
     loader = torch.utils.data.DataLoader(data, batch_size=8)
     if "batch_loss" not in options:
@@ -106,6 +106,33 @@ def test_what_a_function_returns_is_refused_with_what_to_give(which, returned):
 def test_an_update_of_jax_returns_what_it_is_given_and_a_loss(give, says):
     with pytest.raises(gs.JobError, match=says):
         of_jax(update=give).step(lr=0.1)
+
+
+class Giving(torch.nn.Linear):
+    """A linear layer that gives something else."""
+
+    def __init__(self, given):
+        super().__init__(4, 1)
+        self.given = given
+
+    def forward(self, x):
+        return self.given
+
+
+@pytest.mark.parametrize("given", [None, 1, 2.0, "x", True])
+def test_a_model_gives_outputs(given):
+    for measured in (lambda job: job.step(lr=0.1), lambda job: job.evaluate()):
+        for options in ({}, {"metric": error}, {"accumulate": 2}):
+            with pytest.raises(gs.JobError, match=r"the model gave .*: let its forward return the outputs"):
+                measured(of_torch(Giving(given), **options))
+
+
+@pytest.mark.parametrize("count", [-1, float("inf"), float("nan"), torch.ones(1, requires_grad=True)])
+def test_the_second_of_a_pair_is_a_number_of_units(count):
+    for which in ("loss", "batch_loss"):
+        job = of_torch(**{which: lambda *_: (torch.ones(1, requires_grad=True), count)})
+        with pytest.raises(gs.JobError, match=f"{which}, as the second of a pair, gave .*: give the number of units"):
+            job.step(lr=0.1)
 
 
 @pytest.mark.parametrize("given", [None, 3, "f", [1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -50,14 +51,16 @@ class LossOfOutputs:
         return BatchLoss(loss, count, loss if is_sum else None)
 
     def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
-        arguments, keywords, targets = split(batch)
-        loss = self.loss(model(*arguments, **keywords), targets)
+        loss = self.loss(*self.outputs(model, batch))
         return pair(loss, "the loss").mean if isinstance(loss, tuple) else scalar(loss, "the loss")
 
     def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
-        """The model's outputs, and the targets."""
+        """The model's outputs, and the targets. Raises a JobError if the model gives nothing, a number or a text."""
         arguments, keywords, targets = split(batch)
-        return model(*arguments, **keywords), targets
+        outputs = model(*arguments, **keywords)
+        if isinstance(outputs, int | float | str | None):
+            raise JobError(f"the model gave {shown(outputs)}: let its forward return the outputs that the loss takes")
+        return outputs, targets
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         """One forward pass, for the statistics of batch normalization."""
@@ -98,7 +101,11 @@ def pair(values: tuple[Any, ...], name: str) -> BatchLoss:
     """The loss given as (sum, count). Raises a JobError if it isn't a pair of two numbers."""
     if len(values) != 2:
         raise JobError(f"{name} gave {plural(len(values), 'value')}: give a mean, or a pair (sum, count)")
-    total, count = scalar(values[0], name), one_number(values[1], f"{name}, as the second of a pair,")
+    total, second = scalar(values[0], name), f"{name}, as the second of a pair,"
+    count = one_number(values[1], second)
+    fits = not count.requires_grad if isinstance(count, torch.Tensor) else 0 <= count < math.inf
+    if not fits:
+        raise JobError(f"{second} gave {shown(count)}: give the number of units in the sum, without a gradient")
     return BatchLoss(total / count, lambda: count, total)
 
 
