@@ -6,7 +6,7 @@ import lightning
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
 
 import glideslope as gs
 
@@ -57,10 +57,10 @@ def of_torch(train, validation):
 @pytest.mark.parametrize("make", [from_loaders, of_accelerate, of_torch])
 def test_a_loader_that_fails_is_named_with_what_failed(make):
     good, bad = (DataLoader(Failing(error), batch_size=2) for error in (None, OSError("no file")))
-    cases = [(make(good, bad), "validation", lambda job: job.evaluate())]
-    if make is not of_torch:
-        cases.append((make(bad, good), "training", lambda job: [job.step(0.1) for _ in range(6)]))
-    for job, name, failing in cases:
+    for job, name, failing in (
+        (make(good, bad), "validation", lambda job: job.evaluate()),
+        (make(bad, good), "training", lambda job: [job.step(0.1) for _ in range(6)]),
+    ):
         said = (
             rf"the {name} loader failed in Failing.__getitem__: OSError: no file \(test_data_given_to_trainers.py, line"
         )
@@ -70,12 +70,65 @@ def test_a_loader_that_fails_is_named_with_what_failed(make):
         assert traceback.extract_tb(failed.value.__cause__.__traceback__)[-1].name == "__getitem__"
 
 
+class Batches:
+    def __iter__(self):
+        yield INPUTS[:4], TARGETS[:4]
+        raise OSError("no file")
+
+
+def skipped(job):
+    for _ in range(6):
+        job.skip()
+
+
+def averaged(job):
+    job.average("ema", 0.9)
+    job.step(0.1)
+    job.evaluate_average()
+
+
+@pytest.mark.parametrize("fails", [averaged, skipped])
+def test_a_training_loader_that_fails_is_named_wherever_it_is_read(fails):
+    data = Failing(OSError("no file"))
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(6), torch.nn.Linear(6, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for train in (DataLoader(data, batch_size=2), gs.torch.resumable(DataLoader(data, batch_size=2)), Batches()):
+        job = gs.torch.Job(model, optimizer, cross_entropy, train, LOADER)
+        with pytest.raises(gs.JobError, match=r"the training loader failed in .*: OSError: no file"):
+            fails(job)
+
+
+class FailingSampler(Sampler):
+    def __init__(self, good):
+        self.good = good
+
+    def __iter__(self):
+        yield from range(self.good)
+        raise OSError("no file")
+
+
+@pytest.mark.parametrize(
+    ("good", "name", "fails"),
+    [
+        (0, "training loader's sampler", lambda loader: of_torch(loader, LOADER)),
+        (9, "training loader", lambda loader: skipped(of_torch(loader, LOADER))),
+        (9, "validation loader", lambda loader: of_torch(LOADER, loader).evaluate()),
+        (9, "validation loader", lambda loader: of_torch(LOADER, loader).estimate(1)),
+    ],
+)
+def test_a_sampler_that_fails_is_named(good, name, fails):
+    with pytest.raises(gs.JobError, match=rf"the {name} failed in FailingSampler.__iter__: OSError: no file"):
+        fails(DataLoader(Failing(None), batch_size=2, sampler=FailingSampler(good)))
+
+
 def test_what_fails_in_a_worker_is_told_with_its_place():
     loader = DataLoader(Failing(OSError("no file")), batch_size=2, num_workers=1)
     with pytest.raises(
         gs.JobError, match=r"OSError: no file \(File .*test_data_given_to_trainers.py.*, in __getitem__\)$"
     ):
-        from_loaders(DataLoader(Failing(None), batch_size=2), loader).evaluate()
+        from_loaders(LOADER, loader).evaluate()
+    with pytest.raises(gs.JobError, match=r"the training loader failed .*: OSError: no file \(File .*__getitem__\)$"):
+        skipped(of_torch(loader, LOADER))
 
 
 def test_the_data_of_a_trainer_that_fail_are_named(tmp_path):

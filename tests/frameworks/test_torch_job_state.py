@@ -138,7 +138,7 @@ def test_batches_of_an_epoch_are_read_again_only_before_the_next_one(before, shu
     assert job.evaluate() == loss
     assert data.reads == reads
     data.fails = True
-    with pytest.raises(OSError, match="no data"):
+    with pytest.raises(gs.JobError, match=r"the training loader failed in Augmented.__getitem__: OSError: no data"):
         job.step(0.01)
     data.fails = False
     assert losses(job, 20) == whole

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import naming
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.loader_checks import check_restorable, length
@@ -62,13 +63,14 @@ class Position:
             randomness.load(here, self.generators)
 
     def _next(self) -> Any:
-        for _ in range(2):
-            if self.batches is None:
-                self._begin()
-            if (batch := next(self.batches, self)) is not self:  # type: ignore[arg-type]
-                self.taken += 1
-                return batch
-            self.batches = None
+        with naming("the training loader"):
+            for _ in range(2):
+                if self.batches is None:
+                    self._begin()
+                if (batch := next(self.batches, self)) is not self:  # type: ignore[arg-type]
+                    self.taken += 1
+                    return batch
+                self.batches = None
         raise JobError("the training loader is empty: it gave no batch in a whole epoch")
 
     def _begin(self) -> None:
@@ -139,13 +141,14 @@ class Position:
 
 
 def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
-    """Batches with about so many examples, evenly spaced; all of a loader that can't choose and has a length."""
-    batches, count = spread(loader, wanted), 0
-    for batch in batches:
-        yield batch
-        count += examples(batch)
-        if count >= wanted and length(batches) is None:  # it may be endless
-            break
+    """Training batches of about so many examples, spread evenly; all of a loader that can't choose but has a length."""
+    with naming("the training loader"):
+        batches, count = spread(loader, wanted), 0
+        for batch in batches:
+            yield batch
+            count += examples(batch)
+            if count >= wanted and length(batches) is None:  # it may be endless
+                break
 
 
 class Parts:
@@ -172,7 +175,8 @@ class Parts:
         if wanted not in self._parts:
             here = randomness.save(self._generators)
             randomness.load(self._random, self._generators)
-            part = spread(self._chosen, wanted, self._most)
+            with naming("the validation loader"):
+                part = spread(self._chosen, wanted, self._most)
             self._parts[wanted] = self.loader if part is self._chosen else part
             randomness.load(here, self._generators)
         return self._parts[wanted]

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
+from glideslope.frameworks.naming import naming
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.resumable import has_state, stream
 
@@ -84,7 +85,8 @@ def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source])
         drawn = itertools.islice(sampler, 3)
         return [item.tolist() if isinstance(item, torch.Tensor) else item for item in drawn]
 
-    orders = first(), first()
+    with naming("the training loader's sampler"):
+        orders = first(), first()
     randomness.load(before, generators)
     if orders[0] != orders[1]:
         raise JobError(
