@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sized
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from glideslope.documents import check_kind
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
 from glideslope.plural import plural
+from glideslope.schedules.numbers import is_count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +42,9 @@ class Batches:
         for array in self.arrays:
             check_kind(JobError, Sized, what, arrays=array)
         check_kind(JobError, Integral, "a whole number of examples", batch_size=self.batch_size)
+        check_kind(JobError, bool, "True or False", shuffle=self.shuffle)
+        if not is_count(self.seed, math.inf):
+            raise JobError(f"seed={shown(self.seed, 80)}: give a whole number, at least 0")
         lengths = {len(array) for array in self.arrays}
         if len(lengths) != 1:
             raise JobError(f"arrays of lengths {sorted(lengths)}: give one or more, all as long as each other")

@@ -11,6 +11,7 @@ import lightning
 import torch
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
+from glideslope.documents import check_kind
 from glideslope.errors import JobError
 from glideslope.frameworks.lightning_logged import Logged, reset_metrics, unlogged
 from glideslope.frameworks.lightning_prepared import prepared
@@ -66,6 +67,7 @@ class Job(AbstractJob):
         trainer: lightning.Trainer | None = None, *, train_loader: Iterable[Any] | None = None,
         validation_loader: Any = None, monitor: str | None = None, maximize: bool = False, memory: int = MEMORY,
     ) -> None:  # fmt: skip
+        check_kind(JobError, str | None, "the name of a logged metric", monitor=monitor)
         if maximize and monitor is None:
             raise JobError("maximize=True without monitor= would maximise the loss: give the name of a logged metric")
         self._prepared = prepared(trainer, module, datamodule, train_loader, validation_loader)

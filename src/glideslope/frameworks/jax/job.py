@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 import jax
+import numpy as np
 
 from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
@@ -13,6 +15,7 @@ from glideslope.frameworks.numbered_job import NumberedJob
 from glideslope.search.jobs.scalars import number
 
 Update = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
+_LEAF = (jax.Array, np.ndarray, np.generic, Number)
 
 
 class Job(NumberedJob):
@@ -59,6 +62,10 @@ class Job(NumberedJob):
         check_kind(JobError, Callable, "a function, update(params, opt_state, batch, lr)", update=update)
         check_kind(JobError, Callable, "a function, data(t), the batch of update t, or gs.jax.Batches", data=data)
         check_kind(JobError, Callable, "a function, evaluate(params), the validation loss", evaluate=evaluate)
+        for leaf in jax.tree.leaves(params) or [params]:
+            check_kind(JobError, _LEAF, "a pytree of arrays", params=leaf)
+        for leaf in jax.tree.leaves(opt_state):
+            check_kind(JobError, _LEAF, "a pytree of arrays", opt_state=leaf)
         super().__init__(data)
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
-from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
 
-from glideslope.documents import check_kind, shown
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.numbered_job import NumberedJob
+from glideslope.schedules.numbers import is_count
 from glideslope.search.jobs.calls import calling
 
 _MOST_BATCHES = 1000
@@ -59,13 +60,12 @@ class Job(NumberedJob):
             raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
         if not isinstance(validation, list | tuple) or len(validation) != 2 or not _are_arrays(validation):
             raise JobError(f"validation={shown(validation, 80)}: give (inputs, targets), two arrays")
-        check_kind(JobError, Integral, "a whole number of examples", batch_size=batch_size)
-        if batch_size < 1:
-            raise JobError(f"batch_size={batch_size}: give 1 or more examples")
+        if not is_count(batch_size, math.inf) or batch_size < 1:
+            raise JobError(f"batch_size={shown(batch_size, 80)}: give a whole number of examples, at least 1")
         super().__init__(train)
         self.model = model
         self._validation = validation
-        self._batch_size = batch_size
+        self._batch_size = int(batch_size)
         with calling("train", "at the first batch"):
             _build(model, self._next_batch()[0])
         _give_as_fit(model)

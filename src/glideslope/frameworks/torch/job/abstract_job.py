@@ -7,11 +7,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any, ClassVar
 
 import torch
 from torch.optim import Optimizer
 
+from glideslope.documents import check_kind
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.averaging import STATISTICS, Average, as_evaluated, measure_statistics
@@ -47,6 +49,8 @@ class AbstractJob(ABC):
         maximize: bool,
         memory: int,
     ) -> None:
+        check_kind(JobError, bool, "True or False", maximize=maximize)
+        check_kind(JobError, Real, "a number of bytes", memory=memory)
         self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
         self._optimizers, self._batch, self._generators = optimizers, batch, generators
         self._batches = data

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import moved
 from glideslope.frameworks.torch.job.objective import Loss, Objective, differentiable
@@ -22,8 +23,8 @@ class Precision:
     which has a scaler of torch's if none is given; None leaves that to the model. Raises a JobError for another."""
 
     def __init__(self, device: torch.device, autocast: torch.dtype | None, scaler: torch.amp.GradScaler | None) -> None:
-        if autocast not in (None, torch.bfloat16, torch.float16):
-            raise JobError(f"autocast={autocast!r}: give torch.bfloat16 or torch.float16")
+        if not any(autocast is each for each in (None, torch.bfloat16, torch.float16)):
+            raise JobError(f"autocast={shown(autocast)}: give torch.bfloat16 or torch.float16")
         if scaler is not None and not hasattr(scaler, "scale"):
             raise JobError(f"scaler={scaler!r}: give a torch.amp.GradScaler")
         self.device, self.autocast = device, autocast
@@ -65,7 +66,7 @@ class GradientStep:
         check_clip_norm(clip_norm)
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         cast = precision.autocast is not None
-        self._mean: Loss = precision.context()(objective.mean) if cast else objective.mean  # type: ignore[operator]
+        self._loss: Loss = precision.context()(objective) if cast else objective  # type: ignore[operator]
         trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}
         # in the model's order, in which a loop of your own sums their norms
         ordered = [parameter for parameter in model.parameters() if trained.pop(id(parameter), None) is not None]
@@ -80,7 +81,7 @@ class GradientStep:
         if len(batches) > 1:
             loss = self._mean_gradients(model, batches)
         else:
-            loss = self._mean(model, moved(batches[0], self.precision.device))
+            loss = self._loss(model, moved(batches[0], self.precision.device)).mean
             self.precision.backward(loss, self._inputs)
             loss = loss.detach()  # the graph is freed
         if self.precision.scaler is not None:
@@ -96,8 +97,7 @@ class GradientStep:
         expected = sum(self.objective.examples(batch) for batch in batches)
         total, units = torch.zeros((), device=self.precision.device), 0.0
         for batch in batches:
-            with self.precision.context():
-                measured = self.objective(model, moved(batch, self.precision.device))
+            measured = self._loss(model, moved(batch, self.precision.device))
             size = float(measured.counted())
             if size:  # the mean over nothing is NaN
                 self.precision.backward(measured.mean * (size / expected), self._inputs)

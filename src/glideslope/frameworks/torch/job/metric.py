@@ -12,7 +12,7 @@ import torch
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.job.batch import examples, one_number, units, weighed
-from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, pair
+from glideslope.frameworks.torch.job.objective import LossOfOutputs, Objective, function, pair
 
 Reading = Callable[[torch.nn.Module, Any], tuple[Any, Any]]  # the two arguments of a metric, from a model and a batch
 
@@ -82,16 +82,18 @@ def measurement(
         if objective is None:
             raise JobError("batch_loss is a list of losses: give metric=, what a validation measures")
         return lambda: Mean("loss", lambda model, batch: objective(model, batch).over(), device)
-    reading = _pairs(predict) if predict else (objective.outputs if isinstance(objective, LossOfOutputs) else None)
-    if callable(getattr(metric, "update", None)) and callable(getattr(metric, "compute", None)):
+    of_outputs = objective.outputs if isinstance(objective, LossOfOutputs) else None
+    reading = of_outputs if predict is None else _pairs(function("predict", predict))
+    accumulates = callable(getattr(metric, "update", None)) and callable(getattr(metric, "compute", None))
+    if isinstance(metric, type) or not (accumulates or callable(metric)):
+        raise JobError(f"metric={shown(metric)}: give a function, or an object with update and compute")
+    if accumulates:
         if reading is None:
             raise JobError(
                 f"the metric {type(metric).__name__} is updated with outputs and targets, and batch_loss "
                 "gives none: give predict=lambda model, batch: (outputs, targets)"
             )
         return lambda: Accumulated(metric, reading, device)
-    if not callable(metric):
-        raise JobError(f"metric={shown(metric)}: give a function, or an object with update and compute")
     if reading is None:
         over = partial(_over, metric, lambda model, batch: (model, batch), partial(weighed, weight or examples))
     else:
@@ -101,8 +103,6 @@ def measurement(
 
 def _pairs(predict: Reading) -> Reading:
     """The same function, which raises a JobError where it doesn't give a pair."""
-    if not callable(predict):
-        raise JobError(f"predict={shown(predict)}: give a function of model and batch, which gives (outputs, targets)")
 
     def reading(model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
         pair = predict(model, batch)

@@ -50,10 +50,6 @@ class LossOfOutputs:
         is_sum = getattr(self.loss, "reduction", "mean") == "sum"
         return BatchLoss(loss, count, loss if is_sum else None)
 
-    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
-        loss = self.loss(*self.outputs(model, batch))
-        return pair(loss, "the loss").mean if isinstance(loss, tuple) else scalar(loss, "the loss")
-
     def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
         """The model's outputs, and the targets. Raises a JobError if the model gives nothing, a number or a text."""
         arguments, keywords, targets = split(batch)
@@ -82,10 +78,6 @@ class LossOfBatch:
         if isinstance(loss, tuple):
             return pair(loss, "batch_loss")
         return BatchLoss(scalar(loss, "batch_loss"), partial(weighed, self.weight or examples, batch))
-
-    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
-        loss = self.loss(model, batch)
-        return pair(loss, "batch_loss").mean if isinstance(loss, tuple) else scalar(loss, "batch_loss")
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         return self.loss(model, batch)
@@ -133,19 +125,20 @@ def objectives(loss: Any, batch_loss: Any, weight: Callable[[Any], Any] | None, 
     """The loss functions of a job, one or one an optimizer. Raises a JobError for none, both, or another number."""
     if (loss is None) == (batch_loss is None):
         raise JobError("give loss, a function of outputs and targets, or batch_loss, a function of model and batch")
-    for name, functions in (("loss", [loss]), ("batch_loss", _listed(batch_loss)), ("weight", [weight])):
-        for each in functions:
-            if each is not None and not callable(each):
-                raise JobError(f"{name}={shown(each)}: give a function")
+    weight = None if weight is None else function("weight", weight)
     if batch_loss is None:
-        return [LossOfOutputs(loss, weight)]
+        return [LossOfOutputs(function("loss", loss), weight)]
     if isinstance(batch_loss, list | tuple) and len(batch_loss) != optimizers:
         raise JobError(
             f"batch_loss is a list of {len(batch_loss)}, and there are {optimizers} optimizers: give one "
             "loss for all, or one for each"
         )
-    return [LossOfBatch(each, weight) for each in _listed(batch_loss)]
+    listed = batch_loss if isinstance(batch_loss, list | tuple) else [batch_loss]
+    return [LossOfBatch(function("batch_loss", each), weight) for each in listed]
 
 
-def _listed(item: Any) -> list[Any]:
-    return list(item) if isinstance(item, list | tuple) else [item]
+def function(name: str, given: Any) -> Any:
+    """What was given for a function. Raises a JobError for what can't be called, and for a class."""
+    if callable(given) and not isinstance(given, type):
+        return given
+    raise JobError(f"{name}={shown(given)}: give a function, or an object that is called as one")
