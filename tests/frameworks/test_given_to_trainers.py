@@ -117,20 +117,6 @@ def test_what_is_no_training_loss_is_refused(tmp_path, function):
             job.step(0.1)
 
 
-@pytest.mark.parametrize("given", [None, 1.0, torch.ones(()), {"logits": torch.ones(2)}, object(), np.ones(()), 3])
-def test_a_model_of_a_trainer_gives_a_loss(tmp_path, given):
-    class Giving(Net):
-        def forward(self, x, labels=None):
-            return given
-
-    trainer = trainer_of(tmp_path)
-    trainer.model = trainer.model_wrapped = Giving()
-    job = gs.transformers.Job(trainer)
-    for measured in (lambda: job.step(0.1), job.evaluate):
-        with pytest.raises(gs.JobError, match=r"^the model gave .*: give a dict with 'loss', and"):
-            measured()
-
-
 @pytest.mark.parametrize("function", LOSSES)
 def test_a_loss_of_one_number_is_taken_whatever_its_shape(tmp_path, function):
     values = []

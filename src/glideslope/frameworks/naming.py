@@ -30,9 +30,14 @@ def naming(call: str) -> Iterator[None]:
     except GlideslopeError:
         raise
     except Exception as error:
-        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-        function = frame.f_code.co_qualname.partition(".<locals>")[0]
-        raise JobError(f"{call} failed in {function}: {_of_worker(str(error)) or described(error)}") from error
+        raise named(call, error) from error
+
+
+def named(call: str, error: Exception) -> JobError:
+    """The error that names a call, and the function in which it failed."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    function = frame.f_code.co_qualname.partition(".<locals>")[0]
+    return JobError(f"{call} failed in {function}: {_of_worker(str(error)) or described(error)}")
 
 
 def _of_worker(message: str) -> str | None:

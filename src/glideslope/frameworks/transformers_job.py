@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -237,19 +236,7 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
 
 def _checking(function: Any, check: Callable[[Any, Any, dict[str, Any]], Any]) -> Any:
     """A function with a check of what it returns, which gets its arguments too; None for none."""
-
-    def checked(*arguments: Any, **options: Any) -> Any:
-        try:
-            given = function(*arguments, **options)
-        except (LookupError, TypeError, ValueError) as error:
-            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-            if frame.f_code is Trainer.compute_loss.__code__:
-                outputs = shown(frame.f_locals.get("outputs"), 80)
-                raise JobError(f"the model gave {outputs}: give a dict with 'loss', and labels in the data") from error
-            raise
-        return check(given, arguments, options)
-
-    return function and checked
+    return function and (lambda *arguments, **options: check(function(*arguments, **options), arguments, options))
 
 
 def _names(given: Any, function: str, what: str = "numbers, such as {'accuracy': 0.5}") -> Any:

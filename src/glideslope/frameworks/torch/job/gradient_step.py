@@ -66,7 +66,7 @@ class GradientStep:
         check_clip_norm(clip_norm)
         self.objective, self.optimizers, self.precision, self.clip_norm = objective, optimizers, precision, clip_norm
         cast = precision.autocast is not None
-        self._loss: Loss = precision.context()(objective) if cast else objective  # type: ignore[operator]
+        self._mean: Loss = precision.context()(objective.mean) if cast else objective.mean  # type: ignore[operator]
         trained = {id(parameter): parameter for parameter in parameters(self.optimizers)}
         # in the model's order, in which a loop of your own sums their norms
         ordered = [parameter for parameter in model.parameters() if trained.pop(id(parameter), None) is not None]
@@ -81,7 +81,7 @@ class GradientStep:
         if len(batches) > 1:
             loss = self._mean_gradients(model, batches)
         else:
-            loss = self._loss(model, moved(batches[0], self.precision.device)).mean
+            loss = self._mean(model, moved(batches[0], self.precision.device))
             self.precision.backward(loss, self._inputs)
             loss = loss.detach()  # the graph is freed
         if self.precision.scaler is not None:
@@ -97,7 +97,8 @@ class GradientStep:
         expected = sum(self.objective.examples(batch) for batch in batches)
         total, units = torch.zeros((), device=self.precision.device), 0.0
         for batch in batches:
-            measured = self._loss(model, moved(batch, self.precision.device))
+            with self.precision.context():
+                measured = self.objective(model, moved(batch, self.precision.device))
             size = float(measured.counted())
             if size:  # the mean over nothing is NaN
                 self.precision.backward(measured.mean * (size / expected), self._inputs)

@@ -11,8 +11,8 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.documents import shown
-from glideslope.errors import JobError
-from glideslope.frameworks.naming import naming
+from glideslope.errors import GlideslopeError, JobError
+from glideslope.frameworks.naming import named, naming
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.loader_checks import check_restorable, length
@@ -63,14 +63,19 @@ class Position:
             randomness.load(here, self.generators)
 
     def _next(self) -> Any:
-        with naming("the training loader"):
-            for _ in range(2):
+        for _ in range(2):
+            try:
                 if self.batches is None:
                     self._begin()
-                if (batch := next(self.batches, self)) is not self:  # type: ignore[arg-type]
-                    self.taken += 1
-                    return batch
-                self.batches = None
+                batch = next(self.batches, self)  # type: ignore[arg-type]
+            except GlideslopeError:
+                raise
+            except Exception as error:  # not by `naming`: this is done at each update
+                raise named("the training loader", error) from error
+            if batch is not self:
+                self.taken += 1
+                return batch
+            self.batches = None
         raise JobError("the training loader is empty: it gave no batch in a whole epoch")
 
     def _begin(self) -> None:

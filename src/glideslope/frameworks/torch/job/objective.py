@@ -50,11 +50,16 @@ class LossOfOutputs:
         is_sum = getattr(self.loss, "reduction", "mean") == "sum"
         return BatchLoss(loss, count, loss if is_sum else None)
 
+    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        """The mean alone, which most updates need."""
+        loss = self.loss(*self.outputs(model, batch))
+        return pair(loss, "the loss").mean if isinstance(loss, tuple) else scalar(loss, "the loss")
+
     def outputs(self, model: torch.nn.Module, batch: Any) -> tuple[Any, Any]:
         """The model's outputs, and the targets. Raises a JobError if the model gives nothing, a number or a text."""
         arguments, keywords, targets = split(batch)
         outputs = model(*arguments, **keywords)
-        if isinstance(outputs, int | float | str | None):
+        if outputs is None or isinstance(outputs, (int, float, str)):
             raise JobError(f"the model gave {shown(outputs)}: let its forward return the outputs that the loss takes")
         return outputs, targets
 
@@ -78,6 +83,11 @@ class LossOfBatch:
         if isinstance(loss, tuple):
             return pair(loss, "batch_loss")
         return BatchLoss(scalar(loss, "batch_loss"), partial(weighed, self.weight or examples, batch))
+
+    def mean(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
+        """The mean alone, which most updates need."""
+        loss = self.loss(model, batch)
+        return pair(loss, "batch_loss").mean if isinstance(loss, tuple) else scalar(loss, "batch_loss")
 
     def forward(self, model: torch.nn.Module, batch: Any) -> Any:
         return self.loss(model, batch)
