@@ -70,6 +70,8 @@ import held_out_few  # noqa: F401
 import held_out_later  # noqa: F401
 import held_out_ordinary  # noqa: F401
 import held_out_plateaus  # noqa: F401
+import held_out_recipes  # noqa: F401
+import held_out_usual  # noqa: F401
 import torch
 from held_out_jobs import HELD_OUT, HeldOut
 
