@@ -67,6 +67,7 @@ from typing import Any, cast
 import held_out_clean  # noqa: F401  (enters its trainings)
 import held_out_daily  # noqa: F401
 import held_out_few  # noqa: F401
+import held_out_further  # noqa: F401
 import held_out_later  # noqa: F401
 import held_out_ordinary  # noqa: F401
 import held_out_plateaus  # noqa: F401
