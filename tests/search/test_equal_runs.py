@@ -116,7 +116,8 @@ def test_a_search_begins_at_what_is_usual_and_at_what_the_user_chose():
     assert start(Job(torch.optim.AdamW(weights, lr=1e-9))) == usual
     assert chosen_rate(torch.optim.AdamW(weights, lr=3e-4)) == 3e-4
     assert chosen_rate(torch.optim.AdamW(weights)) is chosen_rate(None) is None
-    assert kind("KerasAdamW") == "adaptive"
+    assert start(Job(torch.optim.Adadelta(weights))) == 1.0
+    assert [kind(name) for name in ("KerasAdamW", "SOAP", "SignSGD", "ASGD")] == ["adaptive"] * 3 + ["plain"]
     assert start(object()) == start(object(), "mine")
 
     class Wrapped:

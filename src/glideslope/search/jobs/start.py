@@ -10,8 +10,10 @@ from typing import Any
 from glideslope.errors import LayerError
 from glideslope.layers import parameters
 
-PEAKS = {"plain": 0.21, "adagrad": 0.55, "adaptive": 0.018}
-"""The median of the best peaks by the kind of optimizer, over the trainings of `benchmarks/search/jobs`."""
+PEAKS = {"plain": 0.21, "adagrad": 0.55, "adaptive": 0.018, "adadelta": 1.0}
+"""The median of the best peaks by the kind of optimizer, over the trainings of `benchmarks/search/jobs`. None of these
+has Adadelta, whose updates have the size of those before by themselves: it was made without a rate (arXiv:1212.5701),
+which is a rate of 1."""
 
 UNKNOWN = 0.032  # the same over all kinds
 
@@ -22,7 +24,7 @@ the maximal-update rule (arXiv:2203.03466, table 3) the best rate is inverse to 
 number, the usual peak errs by a factor of 2.3 in the geometric mean, by one of 3.0 without the fan-in
 (`benchmarks/search/starts.py`)."""
 
-EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3)}
+EDGES = {"plain": (3.0, 0.9), "adagrad": (1.4, 0.5), "adaptive": (19.0, 0.3), "adadelta": (1.0, 0.0)}
 """By the kind of optimizer: how far below the edge of stability of a sweep of 100 updates the best peak lies, in the
 median of the same trainings, and the weight of that, in the logarithm, beside the usual peak. The edge tells next to
 nothing where each coordinate is scaled: leaving a training out, both err by a factor of 3.2."""
@@ -32,7 +34,7 @@ TRUST = 0.25  # the weight, in the logarithm, of a rate that the user chose
 _FAR = 100.0  # the factor beyond which a user's rate says nothing
 
 _RELATIVE = ("muon", "lamb", "adafactor", "factored")  # whose steps have a size that doesn't grow with what comes in
-_ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "factored", "belief", "lamb", "sophia")
+_ADAPTIVE = ("adam", "rms", "lion", "muon", "adan", "adafactor", "factored", "belief", "lamb", "sophia", "soap", "sign")
 _PLAIN = ("sgd", "momentum", "nesterov", "lars", "trace")
 
 
@@ -42,12 +44,14 @@ def kind(optimizer: str | None) -> str | None:
 
     Those that take gradients as they are need larger rates than those that scale each coordinate's update to about 1.
 
-    >>> kind("SGD"), kind("AdamW"), kind("Adagrad"), kind("Mine")
-    ('plain', 'adaptive', 'adagrad', None)
+    >>> kind("SGD"), kind("AdamW"), kind("Adagrad"), kind("Adadelta"), kind("Mine")
+    ('plain', 'adaptive', 'adagrad', 'adadelta', None)
     """
     name = (optimizer or "").lower()
     if "adagrad" in name or name == "rss":
         return "adagrad"
+    if "adadelta" in name:
+        return "adadelta"
     if any(word in name for word in _ADAPTIVE):
         return "adaptive"
     return "plain" if any(word in name for word in _PLAIN) else None
