@@ -92,7 +92,7 @@ OTHERS = {
     "autocast": (lambda value: torch_job(autocast=value), [torch.float32, "float16"]),
     "seed": (lambda value: batches(seed=value), [-1, 2.5, None, True]),
     "shuffle": (lambda value: batches(shuffle=value), [0, None, "False"]),
-    "params": (lambda value: jax_job(params=value), [None, {}, torch.nn.Linear, (), [one]]),
+    "params": (lambda value: jax_job(params=value), [torch.nn.Linear, [one], {"weight": "x"}]),
     "opt_state": (lambda value: jax_job(opt_state=value), [torch.nn.Linear, [one], (each for each in ())]),
 }
 

@@ -62,7 +62,7 @@ class Job(NumberedJob):
         check_kind(JobError, Callable, "a function, update(params, opt_state, batch, lr)", update=update)
         check_kind(JobError, Callable, "a function, data(t), the batch of update t, or gs.jax.Batches", data=data)
         check_kind(JobError, Callable, "a function, evaluate(params), the validation loss", evaluate=evaluate)
-        for leaf in jax.tree.leaves(params) or [params]:
+        for leaf in jax.tree.leaves(params):
             check_kind(JobError, _LEAF, "a pytree of arrays", params=leaf)
         for leaf in jax.tree.leaves(opt_state):
             check_kind(JobError, _LEAF, "a pytree of arrays", opt_state=leaf)
