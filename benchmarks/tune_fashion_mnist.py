@@ -33,6 +33,12 @@ estimates that together cost a hundredth of the run, the same answers with all s
 batches of an epoch skipped after a restore only before the next one is needed: +3.4 to +4.2%, up to the first full run
 +2.9%. But estimates at the end of an epoch were of fewer examples, by the size of its last batch; by that of the
 loader's batch, with the same answers, it is +3.2 and +4.0%.
+
+Half the estimate's cost, taken after all: what single full runs end at differs by 1% by chance. By what the chosen
+setting ends at with four other seeds, 24 searches up to their first full run, six seeds within 0.25 to 2, differ in
+their means by +0.0, +0.0, +0.1 and -0.1% at half the cost and by 0.0, 0.0, -0.1 and +0.1% at a quarter, from those by
+all data; the former cost by 0.0%. Adding the training losses of the last tenth to an estimate makes it as exact as
+all data, but the peak with the least one is 0.02% from the best either way.
 """
 
 from __future__ import annotations
