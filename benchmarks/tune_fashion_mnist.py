@@ -35,9 +35,9 @@ batches of an epoch skipped after a restore only before the next one is needed: 
 loader's batch, with the same answers, it is +3.2 and +4.0%.
 
 Half the estimate's cost, taken after all: what single full runs end at differs by 1% by chance. By what the chosen
-setting ends at with four other seeds, 24 searches up to their first full run, six seeds within 0.25 to 2, differ in
-their means by +0.0, +0.0, +0.1 and -0.1% at half the cost and by 0.0, 0.0, -0.1 and +0.1% at a quarter, from those by
-all data; the former cost by 0.0%. Adding the training losses of the last tenth to an estimate makes it as exact as
+setting ends at with four other seeds, searches of six seeds within 0.25, 0.5, 1 and 2, up to their first full run,
+differ in the mean from those by all data by -0.1, 0.0, 0.0 and -0.1% at half the cost, by 0.0, 0.0, 0.0 and +0.1% at a
+quarter, and by 0.0% at the former one. Adding the training losses of the last tenth to an estimate makes it as exact as
 all data, but the peak with the least one is 0.02% from the best either way. With a state copied once too: +2.6 and
 +2.7%, medians of three.
 """
