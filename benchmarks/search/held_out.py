@@ -8,7 +8,7 @@ what that setting ends at with four other seeds, for of 42 settings the best is 
 diverges are left out. `--quick` makes two trainings with one seed, in a minute; all of it takes some hours on one core.
 With `--out` it goes on where it was interrupted.
 
-What was measured so, beside the table in docs/tuning.md.
+What was measured so, beside the tables in docs/trainings.md.
 
 Fewer short runs, down to two beside a straight decay, where more would have under so many updates each: real searches
 of trainings without tables, two seeds each, over those with three to five, geometric means:
