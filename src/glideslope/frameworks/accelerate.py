@@ -19,10 +19,11 @@ from glideslope.frameworks.torch.job.batch import examples, moved
 from glideslope.frameworks.torch.job.epochs import Epochs, base_loader
 from glideslope.frameworks.torch.job.gradient_step import check_clip_norm
 from glideslope.frameworks.torch.job.job_state import MEMORY
-from glideslope.frameworks.torch.job.loader import Parts, batch_size
+from glideslope.frameworks.torch.job.loader import batch_size
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders
 from glideslope.frameworks.torch.job.metric import Accumulated, Measure, measurement
 from glideslope.frameworks.torch.job.objective import Loss, differentiable, objectives
+from glideslope.frameworks.torch.job.parts import Parts
 from glideslope.frameworks.torch.job.rates import check_trained
 from glideslope.plural import plural
 

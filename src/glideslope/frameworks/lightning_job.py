@@ -21,8 +21,9 @@ from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples, one_number
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import MEMORY
-from glideslope.frameworks.torch.job.loader import Parts, batch_size
+from glideslope.frameworks.torch.job.loader import batch_size
 from glideslope.frameworks.torch.job.objective import differentiable, scalar
+from glideslope.frameworks.torch.job.parts import Parts
 from glideslope.frameworks.torch.job.rates import check_trained
 
 _MOST_WITHOUT = 32  # updates in a row without a loss, each of other batches

@@ -22,9 +22,10 @@ from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import one_number
 from glideslope.frameworks.torch.job.epochs import Epochs
 from glideslope.frameworks.torch.job.job_state import MEMORY
-from glideslope.frameworks.torch.job.loader import batch_size, fewest
+from glideslope.frameworks.torch.job.loader import batch_size
 from glideslope.frameworks.torch.job.loader_checks import length
 from glideslope.frameworks.torch.job.objective import differentiable, scalar
+from glideslope.frameworks.torch.job.parts import fewest
 from glideslope.frameworks.torch.job.rates import check_trained
 
 

@@ -18,10 +18,11 @@ from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import moved
 from glideslope.frameworks.torch.job.gradient_step import GradientStep, Precision
 from glideslope.frameworks.torch.job.job_state import MEMORY
-from glideslope.frameworks.torch.job.loader import Parts, Position, batch_size
+from glideslope.frameworks.torch.job.loader import Position, batch_size
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders, whole_batches
 from glideslope.frameworks.torch.job.metric import measurement
 from glideslope.frameworks.torch.job.objective import Loss, objectives
+from glideslope.frameworks.torch.job.parts import Parts
 from glideslope.frameworks.torch.job.rates import check_trained
 from glideslope.frameworks.torch.job.resumable import stream
 

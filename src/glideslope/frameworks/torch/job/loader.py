@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-
-from torch.utils.data import DataLoader, IterableDataset
 
 from glideslope.documents import shown
 from glideslope.errors import GlideslopeError, JobError
@@ -16,12 +13,10 @@ from glideslope.frameworks.naming import named, naming
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.loader_checks import check_restorable, length
+from glideslope.frameworks.torch.job.parts import spread
 from glideslope.frameworks.torch.job.resumable import Resumable, has_state, stream
 from glideslope.frameworks.torch.job.state_checks import check_random
 from glideslope.schedules.numbers import is_count, plain
-
-_MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
-_FEWEST = 512  # examples in an estimate
 
 
 class Position:
@@ -154,66 +149,6 @@ def some(loader: Iterable[Any], wanted: int) -> Iterator[Any]:
             count += examples(batch)
             if count >= wanted and length(batches) is None:  # it may be endless
                 break
-
-
-class Parts:
-    """Parts of a validation loader, for estimates: the same part each time; in a random order, that by the state of
-    the generators when this was made. `chosen` is the loader of the same batches that can choose, where another one
-    wraps it; `most` is the batches of a full validation, where they are limited."""
-
-    def __init__(
-        self,
-        loader: Iterable[Any],
-        generators: list[randomness.Source],
-        chosen: Iterable[Any] | None = None,
-        most: int | None = None,
-    ) -> None:
-        self.loader, self._generators, self._random = loader, generators, randomness.save(generators)
-        self._chosen, self._most = loader if chosen is None else chosen, most
-        self._parts: dict[int, Iterable[Any]] = {}
-
-    def of(self, examples: float) -> Iterable[Any]:
-        """About so many examples, spread over the loader; the loader for infinitely many."""
-        if math.isinf(examples):
-            return self.loader
-        wanted = fewest(examples)
-        if wanted not in self._parts:
-            here = randomness.save(self._generators)
-            randomness.load(self._random, self._generators)
-            with naming("the validation loader"):
-                part = spread(self._chosen, wanted, self._most)
-            self._parts[wanted] = self.loader if part is self._chosen else part
-            randomness.load(here, self._generators)
-        return self._parts[wanted]
-
-
-def fewest(examples: float) -> int:
-    """The examples of an estimate, at least 512: the mean of fewer would rank runs by chance."""
-    return max(_FEWEST, math.ceil(examples))
-
-
-def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
-    """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
-    if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
-        return loader
-    batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    known = length(batches) is not None or most is not None
-    indices = list(itertools.islice(batches, most if known else _MOST))
-    if not known and len(indices) == _MOST:  # it may be endless
-        return loader
-    sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
-    count = max(round(wanted / max(sizes, default=1)), 1)
-    if count >= len(indices):
-        return loader
-    chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
-    by_batch: dict[str, Any] = (
-        {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
-    )
-    return DataLoader(
-        loader.dataset, **by_batch, collate_fn=loader.collate_fn, num_workers=loader.num_workers,
-        worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
-        generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
-    )  # fmt: skip
 
 
 def batch_size(loader: Iterable[Any]) -> int | None:
