@@ -27,16 +27,12 @@ class Axis:
     batch size begins at the job's own, and its values are multiples of it; a run has as many examples at each, so fewer
     updates where it is larger.
 
-    Attributes:
-        name: of the job's control, such as "weight_decay".
-        low, high: the ends.
-
     >>> [round(value, 3) for value in Axis("momentum", 0.8, 0.98).values]
     [0.8, 0.937, 0.98]
     """
 
-    name: str
-    low: float
+    name: str  # of the job's control, such as "weight_decay"
+    low: float  # the ends
     high: float
 
     @classmethod

@@ -49,32 +49,19 @@ learned: from a plateau a loss rises at the rates that leave it, too."""
 
 @dataclass(frozen=True)
 class Choice:
-    """What the runs of equal length say.
+    """What the runs of equal length say."""
 
-    Attributes:
-        best: the best of them.
-        winner: what the full run is made with.
-        losses: the final loss of the runs of the first schedule, by their peak.
-        length: the updates of each.
-        steps: the updates of a full run of the winner; fewer than asked for where its batch is larger.
-        noise: how far two data orders of the same run ended apart; 0 where that wasn't measured.
-    """
-
-    best: Run
-    winner: Contestant
-    losses: dict[float, float]
-    length: int
-    steps: int
-    noise: float
+    best: Run  # the best of them
+    winner: Contestant  # what the full run is made with
+    losses: dict[float, float]  # the final loss of the runs of the first schedule, by their peak
+    length: int  # the updates of each
+    steps: int  # the updates of a full run of the winner; fewer than asked for where its batch is larger
+    noise: float  # how far two data orders of the same run ended apart; 0 where that wasn't measured
 
 
 def usual(budget: int, steps: int) -> tuple[Driven, ...]:
-    """The schedules to choose from, where the user names none.
-
-    Args:
-        budget: updates for all short runs.
-        steps: updates of the full run.
-    """
+    """The schedules to choose from, where the user names none, by the updates for all short runs and those of a full
+    run."""
     return (PRIOR, BESIDE) if budget >= max(steps, 10 * SHORTEST) else (PRIOR,)
 
 
@@ -93,20 +80,16 @@ def chosen(
     rates, then of what else enters, then of the best with other numbers of its optimizer. Another is chosen only where
     it ends lower by more than the noise.
 
-    Where the best peak isn't between two others by then, there are more runs, as far as the bound goes: of the usual
-    schedules the second gives way then. Where the training loss of no run has clearly fallen, the last run is the best
-    again in another data order, so that its noise is known.
+    All take `budget` updates; where the best peak isn't between two others by then, there are more runs, until the
+    search has made `bound` updates: of the usual schedules the second gives way then (`gives_way`). Where the training
+    loss of no run has clearly fallen, the last run is the best again in another data order, so that its noise is known.
 
     Args:
-        trials: makes the runs.
         schedules: those to choose from; the prior's is the first to run, where it is among them.
         entries: other optimizers, or averages of weights, each at a constant rate.
         also: the numbers of the optimizer.
-        budget: updates for all runs.
-        bound: of all updates, those made before too.
         steps: updates of the full run.
         start: the peak of the first run.
-        gives_way: whether a second schedule gives way to the peak; not where the user named it.
 
     Raises:
         SearchError: no run has a finite loss, or a schedule doesn't fit into the short runs.

@@ -22,15 +22,8 @@ _UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 def constant_runs(
     trials: Trials, rates: Sequence[float], peak: float, steps: int, say: Callable[[str], None]
 ) -> list[Run]:
-    """Makes the runs.
-
-    Args:
-        trials: makes them.
-        rates: given ones; else those around the peak, and on from there until the best is not at an end.
-        peak: the best found.
-        steps: the updates of each run.
-        say: is told before what they cost.
-    """
+    """Makes runs of the given rates; without any, of those around the best peak, and on from there until the best isn't
+    at an end. `say` is told before what they cost."""
     say(cost(len(rates), steps, trials.timed))
     runs = _runs(trials, rates or [peak * factor for factor in AROUND], steps)
     while not rates and len(runs) < MOST_CONSTANTS and (further := beyond(runs)):
@@ -48,12 +41,8 @@ def unsaid(text: str) -> None:
 
 
 def cost(number: int, steps: int, timed: tuple[int, float]) -> str:
-    """What the full runs of constant rates cost.
-
-    Args:
-        number: how many rates were given, 0 for none.
-        steps: the updates of each.
-        timed: updates that were made, and the seconds that they took.
+    """What the full runs of so many constant rates cost, 0 where none were given; `timed` are updates that were made,
+    and the seconds that they took.
 
     >>> cost(0, 1000, (500, 60.0))
     'To compare with, 4 to 8 full runs of constant rates: 4000 to 8000 updates, about 8 to 16 minutes.'

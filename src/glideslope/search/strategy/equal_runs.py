@@ -40,16 +40,11 @@ DRIFT = 0.2
 
 
 def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, int]:
-    """How many runs, and their length.
+    """How many runs, and their length, of a budget of updates that pays for `others` of the same length besides.
 
-    Four, or as many as leave each a tenth of the full run, and three at least; but fewer, down to two or as
-    many as the others, where they would have fewer than 70 updates each. None is longer than the full run.
-
-    Args:
-        budget: updates for all of them.
-        steps: updates of the full run.
-        shortest: updates of the shortest run.
-        others: runs of the same length that the budget pays for besides.
+    Four, or as many as leave each a tenth of the `steps` of the full run, and three at least; but fewer, down to two or
+    as many as the others, where they would have fewer than 70 updates each. None is longer than the full run, or has
+    fewer updates than the `shortest`.
 
     >>> plan(1000, 1000, 10, others=1), plan(250, 1000, 10), plan(150, 300, 10)
     ((4, 200), (3, 83), (2, 75))
@@ -61,18 +56,13 @@ def plan(budget: int, steps: int, shortest: int, others: int = 0) -> tuple[int, 
 
 
 def next_peak(losses: Mapping[float, float], untrained: float, start: float, step: float = STEP) -> float | None:
-    """The peak of the next run; None where no further run would tell more.
+    """The peak of the next run; None where no further run would tell more. `losses` has the final loss of each run by
+    its peak, infinite where it diverged.
 
     From the start in steps of a factor, upwards first, until the best lies between two others; in larger ones
     up while the gain is in proportion to the peak, and down while all diverge, then up to the middle of the last one.
     Then the lowest point of a parabola through those three, and where that was tried, the middle of the wider gap
     beside the best.
-
-    Args:
-        losses: the final loss of each run by its peak; infinite where it diverged.
-        untrained: the loss before any update.
-        start: the peak of the first run.
-        step: the factor between neighbouring peaks until the best lies between two others.
 
     >>> next_peak({}, 2.3, 0.1), next_peak({0.1: 1.0}, 2.3, 0.1), next_peak({0.1: 1.0, 0.4: math.inf}, 2.3, 0.1)
     (0.1, 0.4, 0.025)
@@ -99,11 +89,8 @@ def next_peak(losses: Mapping[float, float], untrained: float, start: float, ste
     return middle if max(middle / best, best / middle) > CLOSE else None
 
 
-def likely_peaks(losses: Mapping[float, float], untrained: float, start: float, step: float = STEP) -> list[float]:
-    """The peaks of runs that may follow the next one, the likeliest first: those that no exact loss decides.
-
-    Args:
-        losses, untrained, start, step: as those of `next_peak`.
+def likely_peaks(losses: Mapping[float, float], untrained: float, start: float) -> list[float]:
+    """The peaks of runs that may follow that of `next_peak`, the likeliest first: those that no exact loss decides.
 
     >>> likely_peaks({}, 2.3, 1.0), likely_peaks({1.0: 1.5}, 2.3, 1.0)
     ([4.0, 0.25, 16.0, 0.0625, 0.015625], [16.0, 0.25, 64.0, 0.0625])
@@ -113,7 +100,7 @@ def likely_peaks(losses: Mapping[float, float], untrained: float, start: float, 
     for _ in range(_AHEAD):
         after = []
         for known in outcomes:
-            if is_between(known) or (peak := next_peak(known, untrained, start, step)) is None:
+            if is_between(known) or (peak := next_peak(known, untrained, start)) is None:
                 continue
             peaks[peak] = None
             least = min(known.values(), default=0.0)

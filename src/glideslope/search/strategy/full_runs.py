@@ -64,19 +64,10 @@ def for_short_runs(bound: int, steps: int) -> int:
 def full_runs(
     trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: Run
 ) -> list[Run]:
-    """Makes them. The last one is outside the bound, so there is always one.
-
-    Args:
-        trials: makes the runs.
-        winner: what the first is made with.
-        schedules: those to choose from.
-        steps: the updates of each.
-        bound: of all updates but those of one full run, in updates of the job's own batch.
-        short: the best of the short runs.
-
-    Returns:
-        The runs, in order. Where one was given up, as it learned noise, the last may be of the updates that it left.
-    """
+    """Makes them, in order: the first with the winner, the next ones with it at another peak or with one of the
+    schedules. The bound is of all updates but those of one full run, in updates of the job's own batch: the last run is
+    outside it, so there is always one. Where one was given up, as it learned noise, the last may be of the updates that
+    it left."""
     runs: list[Run] = []
     is_only = trials.updates + winner.cost(steps) > bound
     contestant: Contestant | None = _only(winner, schedules, steps, short) if is_only else winner
@@ -137,22 +128,16 @@ def best_run(runs: Sequence[Run]) -> Run:
 
 
 def next_full(runs: Sequence[Run], schedules: Sequence[Driven], short: Run, slows: bool = False) -> Contestant | None:
-    """What the next full run is made with; None where no other would tell more.
+    """What the next full run is made with, by the full runs made and the best short one; None where no other would
+    tell more.
 
-    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first
-    one the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One
-    that ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the
-    short one is on a plateau. None of this says so of an optimizer whose own steps fall. Where the first one shows that
+    The best so far at another peak, half or twice as large, then the lowest point of a parabola. After the first one
+    the peak is larger, unless its training loss rose on the way, or it ends little lower than a short run. One that
+    ends no lower than a short run has too large a peak for so long a run: then a quarter of it, unless the short one is
+    on a plateau. None of this says so of an optimizer whose own steps fall (`slows`). Where the first one shows that
     the loss has little noise, the second holds its rate high, and where the loss lay on a plateau it holds the same
     peak in place of a lower one, unless that kept it there. Where the peak is found, another schedule at the peak with
-    the same sum of rates.
-
-    Args:
-        runs: the full runs made.
-        schedules: those to choose from.
-        short: the best of the short runs.
-        slows: whether the optimizer's own steps fall as training goes on.
-    """
+    the same sum of rates."""
     best = best_run(runs)
     contestant, steps = best.contestant, best.steps
     if finds_its_rate(contestant.optimizer):

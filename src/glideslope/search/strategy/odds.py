@@ -32,12 +32,8 @@ what is gained, the larger."""
 
 
 def interval(short: Run, bound: float) -> tuple[float, float]:
-    """Between what the best full run ends in nine of ten trainings.
-
-    Args:
-        short: the best of the short runs.
-        bound: of the search, in full runs.
-    """
+    """Between what the best full run ends in nine of ten trainings, by the best short run and the bound of the search,
+    in full runs."""
     loss, untrained = short.final_loss, short.untrained
     if min(loss, untrained) > 0:
         low, high = (loss * math.exp(fall * steepness(short.losses)) for fall in _pair(bound, FALLS))
@@ -48,11 +44,8 @@ def interval(short: Run, bound: float) -> tuple[float, float]:
 
 
 def steepness(losses: np.ndarray) -> float:
-    """How fast the training loss of a run still falls near its end: the logarithm of its mean from six to eight tenths
-    of the run over that of the last tenth, and 0.2; 0.2 where it doesn't fall, or isn't positive.
-
-    Args:
-        losses: of each update, shape (updates,).
+    """How fast the training loss of a run, shape (updates,), still falls near its end: the logarithm of its mean from
+    six to eight tenths of the run over that of the last tenth, and 0.2; 0.2 where it doesn't fall, or isn't positive.
 
     >>> round(steepness(np.geomspace(1.0, 0.1, 100)), 2), steepness(np.ones(100))
     (0.79, 0.2)

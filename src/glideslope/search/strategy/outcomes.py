@@ -24,15 +24,8 @@ def beyond(runs: list[Run]) -> float | None:
 
 
 def check_finite(runs: list[Run], others: Iterable[Run] = ()) -> list[Run]:
-    """The runs; raises if all of them diverged.
-
-    Args:
-        runs: those that must not all have diverged.
-        others: which may tell why.
-
-    Raises:
-        SearchError: no validation loss is finite; the message says whether the data or the rates are to blame.
-    """
+    """The runs. Raises a SearchError if none has a finite validation loss; the message says whether the data or the
+    rates are to blame, which `others` may tell too."""
     if any(math.isfinite(run.final_loss) for run in runs):
         return runs
     if any(len(run.losses) >= len(run.contestant.rates(run.steps)) and math.isfinite(run.losses[-1]) for run in runs):

@@ -26,17 +26,9 @@ def find_peak(
     trials: Trials, template: Contestant, length: int, most: int, bound: int, start: float,
     beside: Callable[[float], list[Contestant]] = lambda peak: [],
 ) -> tuple[dict[float, Run], float]:  # fmt: skip
-    """The runs of a contestant by their peak, and the noise where it was measured.
-
-    Args:
-        trials: makes them.
-        template: what they are made with, but for the peak.
-        length: the updates of each.
-        most: the updates up to which they are made.
-        bound: those up to which they are made until the best peak lies between two others.
-        start: the first peak.
-        beside: what runs may come after them, beside the best peak.
-    """
+    """The runs of a contestant by their peak, from `start` on, and the noise where it was measured. They are made up to
+    `most` updates of the search, or up to `bound` until the best peak lies between two others; `beside` gives the
+    contestants that may come after them at the best peak."""
     runs: dict[float, Run] = {}
     losses: dict[float, float] = {}
     noise = 0.0
@@ -70,12 +62,8 @@ def _apart(trials: Trials, best: Run) -> float:
 
 
 def best_short(runs: Sequence[Run], noise: float) -> Run:
-    """The best of the runs of the first schedule, which a full run is made after.
-
-    Args:
-        runs: those that differ in their peak.
-        noise: how far two data orders of one run ended apart; 0 where that isn't known.
-    """
+    """The best of the runs of the first schedule, which differ in their peak: a full run is made after it. The noise is
+    how far two data orders of one run ended apart, 0 where that isn't known."""
     if noise or lies_flat(runs):
         return best_undecided(runs, noise)
     best = best_of({run.contestant.peak: run.final_loss for run in runs})

@@ -47,13 +47,9 @@ def any_learned(runs: Collection[Run]) -> bool:
 
 
 def best_undecided(runs: Collection[Run], noise: float) -> Run:
-    """The best of runs whose losses don't decide: the largest peak that does no harm, of those that are behind the
-    lowest loss by the noise; where they lie flat, by a quarter of what was gained or by 0.2% of the untrained loss.
-
-    Args:
-        runs: those that differ in their peak.
-        noise: how far two data orders of one run ended apart; 0 where that isn't known.
-    """
+    """The best of runs that differ in their peak, whose losses don't decide: the largest peak that does no harm, of
+    those that are behind the lowest loss by the noise; where they lie flat, by a quarter of what was gained or by 0.2%
+    of the untrained loss."""
     least = min(runs, key=final_loss)
     behind = max(noise, SLIGHT * least.gain, TINY * least.untrained) if lies_flat(runs) else noise
     close = [run for run in runs if run.final_loss <= least.final_loss + behind and _does_no_harm(run)]

@@ -21,13 +21,8 @@ PARTS = 24
 
 
 def risen(losses: np.ndarray) -> float:
-    """The largest ratio of a loss to the least before it, of means over parts of the run; 1 where it never rises, and
-    infinite where one isn't finite.
-
-    Losses that aren't positive have no ratio: 1.
-
-    Args:
-        losses: the training loss of each update, shape (updates,).
+    """The largest ratio of a training loss, shape (updates,), to the least before it, of means over parts of the run; 1
+    where it never rises, infinite where one isn't finite. Losses that aren't positive have no ratio: 1.
 
     >>> risen(np.array([4.0, 1.0, 2.0, 0.5])), risen(np.array([4.0, 2.0, 1.0]))
     (2.0, 1.0)
@@ -42,11 +37,8 @@ def risen(losses: np.ndarray) -> float:
 
 
 def undone(losses: np.ndarray) -> bool:
-    """Whether a loss rises to where it began after it has clearly fallen, of means over parts of the run, and that by a
-    ratio which is no rise: as on a high level, or of losses that aren't positive.
-
-    Args:
-        losses: the training loss of each update, shape (updates,).
+    """Whether a training loss, shape (updates,), rises to where it began after it has clearly fallen, of means over
+    parts of the run, and that by a ratio which is no rise: as on a high level, or of losses that aren't positive.
 
     >>> undone(np.repeat([9.0, 8.0, 9.5, 7.0], 30)), undone(np.repeat([9.0, 8.0, 8.5, 7.0], 30))
     (True, False)

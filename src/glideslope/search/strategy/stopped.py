@@ -13,19 +13,11 @@ from glideslope.search.trials import Trials
 
 
 def stopped(trials: Trials, best: Run, short: Iterable[Run], full: Run, noise: float) -> tuple[Run, Trial] | None:
-    """The lowest short run as a full one whose rate is zero after its updates, and the trial that it was; None where a
-    full run ends as low.
+    """The lowest short run as a full one whose rate is zero after its updates, and the trial that it was; None where
+    the best full run ends as low, to within the noise.
 
     The best short run may be another one within the noise, which a full run is made after. The state is kept at the
-    end of the lowest: another would have to be made again, beyond the bound.
-
-    Args:
-        trials: made all of them.
-        best: the best of the short runs.
-        short: all of them.
-        full: the best of the full runs.
-        noise: how far the short run must end below the full one.
-    """
+    end of the lowest: another would have to be made again, beyond the bound."""
     if not best.final_loss < full.final_loss - noise:
         return None
     lowest = min((run for run in short if run.contestant.may_stop), key=final_loss, default=None)

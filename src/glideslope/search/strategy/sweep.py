@@ -25,19 +25,12 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep.
+    """One sweep."""
 
-    Attributes:
-        rates: of each update made, shape (n,).
-        losses: the training loss of each, shape (n,).
-        level: the loss of the untrained model, by the first losses of all sweeps.
-        noise: the standard deviation of the loss of a batch, by all sweeps.
-    """
-
-    rates: np.ndarray
-    losses: np.ndarray
-    level: float
-    noise: float
+    rates: np.ndarray  # of each update made, shape (n,)
+    losses: np.ndarray  # the training loss of each, shape (n,)
+    level: float  # the loss of the untrained model, by the first losses of all sweeps
+    noise: float  # the standard deviation of the loss of a batch, by all sweeps
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -166,11 +159,8 @@ def sudden_end(losses: np.ndarray) -> bool:
 
 def bad_data(trainings: Sequence[tuple[float, bool]]) -> str | None:
     """What trainings say about the data where some end suddenly at rates too different for an edge of stability, or
-    where a larger one is stable; else None.
-
-    Args:
-        trainings: the largest rate at which the loss of each was finite, and whether it ended suddenly after.
-    """
+    where a larger one is stable; else None. `trainings` has the largest rate at which the loss of each was finite, and
+    whether it ended suddenly after."""
     sudden = [rate for rate, ended in trainings if ended]
     if not sudden or max(rate for rate, _ in trainings) < 4 * min(sudden):
         return None
