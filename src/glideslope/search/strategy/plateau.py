@@ -14,7 +14,7 @@ from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.learned import CLEAR, learned_clearly
 from glideslope.search.strategy.odds import LEVEL, steepness
 from glideslope.search.strategy.outcomes import final_loss
-from glideslope.search.strategy.rise import PARTS, RISE, risen
+from glideslope.search.strategy.rise import RISE, means_of_parts, risen
 from glideslope.search.strategy.sweep import batch_noise
 
 SLIGHT = 0.25
@@ -73,10 +73,9 @@ def _does_no_harm(run: Run) -> bool:
     the training loss never rose by over a quarter, beyond its noise."""
     if not run.final_loss <= run.untrained + BARELY * max(run.untrained, 0.0):
         return False
-    parts = np.array_split(run.losses, min(PARTS, len(run.losses)))
-    means = np.array([part.mean() for part in parts])
+    means = means_of_parts(run.losses)
     rises = means - np.minimum.accumulate(means)
-    error = batch_noise([run.losses]) * math.sqrt(2 / len(parts[-1]))
+    error = batch_noise([run.losses]) * math.sqrt(2 / (len(run.losses) // len(means)))
     return risen(run.losses) <= RISE or float(rises.max()) <= CLEAR * error
 
 

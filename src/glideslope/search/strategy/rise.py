@@ -31,9 +31,9 @@ def risen(losses: np.ndarray) -> float:
         return 1.0
     if not np.isfinite(losses).all():
         return math.inf
-    parts = np.array([part.mean() for part in np.array_split(losses, min(PARTS, len(losses)))])
-    least = np.minimum.accumulate(parts)
-    return float((parts / least).max()) if least[-1] > 0 and math.isfinite(parts.sum()) else 1.0
+    means = means_of_parts(losses)
+    least = np.minimum.accumulate(means)
+    return float((means / least).max()) if least[-1] > 0 and math.isfinite(means.sum()) else 1.0
 
 
 def undone(losses: np.ndarray) -> bool:
@@ -45,6 +45,11 @@ def undone(losses: np.ndarray) -> bool:
     """
     if len(losses) < 2 * PARTS or risen(losses) > RISE:
         return False
-    parts = np.array([part.mean() for part in np.array_split(losses, PARTS)])
+    means = means_of_parts(losses)
     clear = CLEAR * batch_noise([losses]) * math.sqrt(2 * PARTS / len(losses))
-    return bool(((parts >= parts[0]) & (parts[0] - np.minimum.accumulate(parts) > clear)).any())
+    return bool(((means >= means[0]) & (means[0] - np.minimum.accumulate(means) > clear)).any())
+
+
+def means_of_parts(losses: np.ndarray) -> np.ndarray:
+    """The means of the parts of a run, shape (parts,)."""
+    return np.array([part.mean() for part in np.array_split(losses, min(PARTS, len(losses)))])

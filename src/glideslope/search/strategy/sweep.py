@@ -98,8 +98,7 @@ def averaged(losses: np.ndarray, level: float) -> np.ndarray:
 
 def calm(losses: np.ndarray) -> np.ndarray:
     """The running median of three of the losses before the first that isn't finite, the two at the ends as they are."""
-    finite = np.isfinite(losses)
-    losses = losses if finite.all() else losses[: int(np.argmin(finite))]
+    losses = _finite(losses)
     if len(losses) < 3:
         return losses
     middle = np.median(np.stack([losses[:-2], losses[1:-1], losses[2:]]), axis=0)
@@ -115,7 +114,7 @@ def batch_noise(sweeps: Sequence[np.ndarray]) -> float:
     >>> batch_noise([np.arange(100.0)])
     0.0
     """
-    halves = [calm_part[: max(len(calm_part) // 2, 3)] for calm_part in map(_finite, sweeps)]
+    halves = [_half(losses) for losses in map(_finite, sweeps)]
     apart = [np.abs(half[1:-1] - (half[:-2] + half[2:]) / 2) for half in halves if len(half) > 2]
     if not apart:
         return 0.0
@@ -153,8 +152,7 @@ def sudden_end(losses: np.ndarray) -> bool:
     before = _finite(losses)
     if len(before) < 4:
         return len(before) > 0 and bool(before[-1] <= before[0])
-    half = before[: max(len(before) // 2, 3)]
-    return bool(np.median(before[-3:]) <= half.max())
+    return bool(np.median(before[-3:]) <= _half(before).max())
 
 
 def bad_data(trainings: Sequence[tuple[float, bool]]) -> str | None:
@@ -171,6 +169,12 @@ def bad_data(trainings: Sequence[tuple[float, bool]]) -> str | None:
     return f"a batch isn't finite at a rate of {lowest:.2g}, where one of {stable:.2g} is stable: look at the data"
 
 
+def _half(losses: np.ndarray) -> np.ndarray:
+    """The first half, of three losses at least."""
+    return losses[: max(len(losses) // 2, 3)]
+
+
 def _finite(losses: np.ndarray) -> np.ndarray:
+    """Those before the first that isn't finite."""
     finite = np.isfinite(losses)
     return losses if finite.all() else losses[: int(np.argmin(finite))]
