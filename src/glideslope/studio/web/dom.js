@@ -1,5 +1,7 @@
 // Elements, fields and small helpers.
 
+import { short as digits } from "./report.js";
+
 /**
  * An element; attributes whose names begin with "on" are listeners.
  * @param {string} tag
@@ -28,18 +30,12 @@ export function number(text) {
   return Number(parts[1].replace(/[_,\s]/g, "")) * { "": 1, k: 1e3, M: 1e6 }[/** @type {""|"k"|"M"} */ (parts[2])];
 }
 
-const WHOLE = new Intl.NumberFormat("en-US");
-
 /**
  * A short text of a number.
  * @param {number | null | undefined} value
  */
 export function short(value) {
-  if (value == null || !Number.isFinite(value)) return "—";
-  const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
-  return String(Number(value.toPrecision(4)));
+  return value == null || !Number.isFinite(value) ? "—" : digits(value);
 }
 
 let fields = 0;
@@ -175,12 +171,6 @@ export function chartFigure(label, role = "img") {
     h("div", { class: "frame" }, h("div", { class: "plot", role, tabindex: "0", "aria-label": label }), h("div", { class: "side" })),
   );
 }
-
-/**
- * A style of the page.
- * @param {string} name
- */
-export const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Copies a text. @param {string} text @param {string} done what is said then */
 export async function put(text, done) {

@@ -1,8 +1,8 @@
 // The picture of a surface: heights as bands of colour, or a curve, with the ways of balls over it.
 
 import { bands } from "./bands.js";
-import { h, short, style } from "./dom.js";
-import { dashAt } from "./report.js";
+import { h, short } from "./dom.js";
+import { dashAt, style } from "./report.js";
 
 const EDGE = { left: 58, right: 12, top: 12, bottom: 44 };
 

@@ -10,9 +10,11 @@ const FONT = "12px system-ui, sans-serif"; // of the numbers of an axis
 const GAP = 10; // between two of them, in pixels
 const STRETCH = 0.25; // of the range on each side, for a step of zoom
 
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A style of the page.
+export const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function short(value) {
+// A number with four digits at most, or as a power of ten where it is tiny or large.
+export function short(value) {
   if (value == null) return "";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
