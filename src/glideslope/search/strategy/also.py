@@ -37,10 +37,8 @@ class Axis:
 
     @classmethod
     def read(cls, text: str) -> Axis:
-        """The axis that a text says: "weight_decay=1e-3:0.3", or a name alone whose range is usual.
-
-        Raises:
-            SearchError: the text isn't one, or the range is empty or has an end where there is no logarithm.
+        """The axis that a text says: "weight_decay=1e-3:0.3", or a name alone whose range is usual. Raises a
+        SearchError if the text isn't one, or the range is empty or has an end where there is no logarithm.
 
         >>> Axis.read("weight_decay=1e-3:0.3")
         Axis(name='weight_decay', low=0.001, high=0.3)
@@ -104,12 +102,8 @@ class Axis:
 
 
 def check_batch(axis: Axis, job: Any, schedules: Iterable[Driven]) -> None:
-    """Raises where a batch size doesn't begin at the job's own, as far as that is known, or a schedule sets it too.
-
-    Raises:
-        SearchError: an update of the job has another number of batches than one of the low end, or a schedule is paid
-            in batch growth.
-    """
+    """Raises a SearchError where a batch size doesn't begin at the job's own, as far as that is known: an update has
+    another number of batches than one of the low end; or where a schedule is paid in batch growth."""
     if axis.name != BATCH:
         return
     for schedule in schedules:
@@ -129,11 +123,7 @@ def check_batch(axis: Axis, job: Any, schedules: Iterable[Driven]) -> None:
 
 
 def axes(texts: Iterable[str]) -> tuple[Axis, ...]:
-    """The axes that some texts say.
-
-    Raises:
-        SearchError: a text isn't one, or two have one name.
-    """
+    """The axes that some texts say. Raises a SearchError if a text isn't one, or two have one name."""
     read = tuple(map(Axis.read, texts))
     if len({axis.name for axis in read}) < len(read):
         raise SearchError(f"{', '.join(axis.name for axis in read)}: a number can be searched once")

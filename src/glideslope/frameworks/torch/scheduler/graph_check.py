@@ -13,15 +13,8 @@ from glideslope.frameworks.torch.private import DataDependentOutputException, Fa
 
 
 def check_graph_holds(optimizer: Any, device: torch.device | str) -> None:
-    """Makes an update of tensors without memory, as a graph is made: raises where the step reads one of them.
-
-    Args:
-        optimizer: stays as it is.
-        device: where its weights are to be.
-
-    Raises:
-        ScheduleError: the step reads a rate or a beta on the host.
-    """
+    """Makes an update of tensors without memory on the device, as a graph is made; the optimizer stays as it is. Raises
+    a ScheduleError where its step reads a rate or a beta on the host."""
     with warnings.catch_warnings(), FakeTensorMode(allow_non_fake_inputs=True):
         warnings.simplefilter("ignore")
         twin: Any = object.__new__(type(optimizer))
