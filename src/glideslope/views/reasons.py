@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -63,23 +63,32 @@ class Compared:
 
     def _as_full(self, run: Run) -> str:
         lead, short = self.lead, self.best_short
-        rose = f"; its training loss rose {rise:.2g}-fold on the way" if (rise := risen(run.losses)) > RISE else ""
-        rose = rose or ("; its training loss rose to where it began" if undone(run.losses) else "")
-        rose += "; its rate was capped there" if any(event.factor > 0 for event in run.events) else ""
-        rose += "; it ends where its validation loss was least" if run.last_loss > run.final_loss else ""
-        rose += f"; given up after {run.made:,} updates, as it learned noise" if run.is_given_up else ""
-        is_rest = any(one.steps < self.full[0].steps and one.losses is run.losses for one in self.full)
-        rose += "; made of the updates that a given-up run left" if is_rest else ""
-        if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
-            has_fallen = any(run.untrained > CLEAN_SHORT * run.final_loss for run in (*self.short, self.full[0]))
-            rose += f"; its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"
+        course = "".join(f"; {remark}" for remark in self._course_of(run))
         if lead is None or _is_in(run, [lead]):
             number = f"the lowest of {len(self.full)} full runs" if len(self.full) > 1 else "the full run"
-            return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + rose
+            return (f"{self._answer(run)}: {number}" if self.final else f"{number} so far") + course
         if _is_in(lead, self.short):
-            return f"{above(run, lead)} the short run that is the answer{rose}"
+            return f"{above(run, lead)} the short run that is the answer{course}"
         also = "; no lower than a short run" if short is not None and run.last_loss >= short.final_loss else ""
-        return f"{above(run, lead)} the lowest full run, {beside(run, lead)}{also}{rose}"
+        return f"{above(run, lead)} the lowest full run, {beside(run, lead)}{also}{course}"
+
+    def _course_of(self, run: Run) -> Iterator[str]:
+        """What happened in a full run, and why it was made as it was."""
+        if (rise := risen(run.losses)) > RISE:
+            yield f"its training loss rose {rise:.2g}-fold on the way"
+        elif undone(run.losses):
+            yield "its training loss rose to where it began"
+        if any(event.factor > 0 for event in run.events):
+            yield "its rate was capped there"
+        if run.last_loss > run.final_loss:
+            yield "it ends where its validation loss was least"
+        if run.is_given_up:
+            yield f"given up after {run.made:,} updates, as it learned noise"
+        if any(one.steps < self.full[0].steps and one.losses is run.losses for one in self.full):
+            yield "made of the updates that a given-up run left"
+        if run.contestant.schedule == HELD and HELD not in [one.contestant.schedule for one in self.short]:
+            has_fallen = any(one.untrained > CLEAN_SHORT * one.final_loss for one in (*self.short, self.full[0]))
+            yield f"its rate is held, since the loss {'shows little noise' if has_fallen else 'lay on a plateau'}"
 
     def _as_short(self, run: Run) -> str:
         if self.final is not None and _is_in(self.final, [run]):
