@@ -14,6 +14,7 @@ from glideslope.search.directory.best import bring_best, drop_unless_less, least
 from glideslope.search.directory.kept import Kept
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.executors.sent_state import Sent, unpacked
+from glideslope.search.executors.worker import Task
 from glideslope.search.executors.workers import Workers
 from glideslope.search.jobs.calls import calling
 from glideslope.search.runs.make_run import Made
@@ -43,17 +44,8 @@ class Away:
         keys, directory = list(trials), self.directory
         logger.info("%s: %d runs are sent: %s", stage, len(keys), "; ".join(keys))
         into = directory if kept is not None and kept.is_of_full_runs else None
-        tasks, ahead = (
-            [
-                self.workers.task(
-                    trial, kept.least if kept is not None and kept.takes(trial.contestant) else -math.inf, stage,
-                    None if directory is None else directory.saving(trial.key),
-                    -math.inf if into is None or trial.is_estimated else least_stored(into, trial.key),
-                )
-                for trial in some
-            ]
-            for some in (trials.values(), likely)
-        )  # fmt: skip
+        tasks = [self._task(trial, stage, kept, into) for trial in trials.values()]
+        ahead = [self._task(trial, stage, kept, into) for trial in likely]
         savings = [task.saving for task in tasks]
         latest = -1  # the number of the run whose state was kept last
         with closing(self.workers.made(tasks, lambda left: self._look(stage, savings, left), ahead)) as arrivals:
@@ -79,6 +71,13 @@ class Away:
             if self.directory is not None and task.saving is not None:
                 self.directory.drop_unfinished(task.trial.key)
         return sum(task.trial.contestant.cost(task.trial.steps) for task in ahead)
+
+    def _task(self, trial: Trial, stage: str, kept: Kept | None, into: RunDirectory | None) -> Task:
+        """What a worker is sent; `into` stores the state of the least validation loss."""
+        keep = kept.least if kept is not None and kept.takes(trial.contestant) else -math.inf
+        saving = None if self.directory is None else self.directory.saving(trial.key)
+        best = -math.inf if into is None or trial.is_estimated else least_stored(into, trial.key)
+        return self.workers.task(trial, keep, stage, saving, best)
 
     def _keep(self, kept: Kept, key: str, trial: Trial, loss: float, sent: Sent) -> None:
         """Keeps the state of a job at the end of a run that a worker made."""
