@@ -124,11 +124,11 @@ class Trials:
 
     def run(
         self, contestant: Contestant, steps: int, *, stage: str, evaluations: int = 1, share: float = math.inf,
-        kept: Kept | None = None, order: int = 0, likely: Sequence[Trial] = (),
+        kept: Kept | None = None, order: int = 0,
     ) -> Run:  # fmt: skip
         """A round of one run, of the seed in use; the arguments are those of `Trial` and of `run_all`."""
         trial = Trial(contestant, steps, self.opened, evaluations, share, order)
-        return self.run_all([trial], stage=stage, kept=kept, likely=likely)[0]
+        return self.run_all([trial], stage=stage, kept=kept)[0]
 
     def run_all(
         self, trials: Sequence[Trial], *, stage: str, kept: Kept | None = None, likely: Sequence[Trial] = ()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from glideslope.errors import DocumentError
 from glideslope.feedback import Event
+from glideslope.search.storage.stored import Count
 
 if TYPE_CHECKING:
     from glideslope.search.runs.course import Course
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
-State = dict[str, float]
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,7 +28,7 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
     evaluations: list[tuple[Count, float]]  # (updates made, validation loss)
     scales: list[tuple[Count, float]]  # (updates made, factor of the feedback from there on)
     events: list[Event]  # what a guard did
-    feedback: State  # the state of the feedbacks
+    feedback: dict[str, float]  # the state of the feedbacks
     snapshots: Count  # how many a guard has
     untrained: float  # the validation loss before the first update
 

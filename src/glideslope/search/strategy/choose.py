@@ -10,7 +10,7 @@ from glideslope.errors import ScheduleError, SearchError
 from glideslope.policy import Driven, as_policy
 from glideslope.schedules import linear, one_cycle
 from glideslope.search.jobs.start import kind, optimizer_name
-from glideslope.search.jobs.start import start as usual_peak
+from glideslope.search.jobs.start import start as first_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.labels import label
 from glideslope.search.strategy.also import Axis
@@ -172,7 +172,7 @@ def _entered(trials: Trials, entry: Contestant, length: int, most: int, total: f
     trials.use(trials.opened, entry.optimizer)
     if finds_its_rate(entry.optimizer):
         return runs_of(trials, [entry], length, entry.name)[0], entry.peak
-    begin = usual_peak(trials.job, entry.optimizer) if entry.optimizer else total
+    begin = first_peak(trials.job, entry.optimizer) if entry.optimizer else total
     least = min(most, trials.updates + FEWEST * length)
     runs, _ = find_peak(trials, entry, length, least, least, begin)
     return runs[best_of({peak: run.final_loss for peak, run in runs.items()})], peak_of(runs)
