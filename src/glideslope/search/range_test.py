@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.errors import SearchError
+from glideslope.errors import JobError, SearchError
 from glideslope.plural import plural
 from glideslope.schedules.amounts import real
 from glideslope.schedules.numbers import short
@@ -19,6 +19,7 @@ from glideslope.search.jobs.start import by_edge, kind, mean_fan_in, optimizer_n
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.drive import drive
+from glideslope.search.runs.first_checks import IGNORED
 from glideslope.search.strategy.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
@@ -26,6 +27,7 @@ from glideslope.shown import Shown
 logger = logging.getLogger("glideslope")
 
 _MOST_STEPS = 10_000_000  # updates of a sweep, whose rates are an array
+_COMPARED = 10  # updates at the largest rate, where no sweep rose, that tell whether the rate counts
 BELOW_EDGE = 10.0  # by how much the suggestion is below the largest stable rate where nothing else is known
 
 
@@ -83,7 +85,7 @@ def find(
 
     Raises:
         SearchError: the range is empty, or there are too few steps or sweeps.
-        JobError: the loss is not finite from the first update, or a call of the job fails.
+        JobError: the loss is not finite from the first update, a call of the job fails, or its step ignores the rate.
     """
     seed = whole("seed", seed)
     return range_test(Trials(job, seed, watch=watch), low=low, high=high, steps=steps, sweeps=sweeps)
@@ -104,7 +106,13 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     trials.bound = trials.updates + steps * sweeps
     optimizer = trials.optimizer or optimizer_name(trials.job)
     losses = [_swept(trials, rates, i, sweeps) for i in range(sweeps)]
-    return replace(summary(losses, rates, optimizer, mean_fan_in(trials.job)), updates=trials.updates)
+    result = summary(losses, rates, optimizer, mean_fan_in(trials.job))
+    if result.clear and not any(sweep.rises for sweep in result.sweeps):
+        at_once = _swept(trials, np.full(_COMPARED, high), 0, sweeps)
+        if np.array_equal(at_once, losses[0][: len(at_once)]):
+            raise JobError(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}, so the "
+                           f"job's step doesn't use its rate: {IGNORED}")  # fmt: skip
+    return replace(result, updates=trials.updates)
 
 
 def summary(

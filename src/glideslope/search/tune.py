@@ -118,7 +118,8 @@ def tune(
     Raises:
         SearchError: an argument is out of its range, or steps and overhead leave too few updates for a search.
         NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is the `Tuned`.
-        JobError: the training loss isn't finite from the first update, or a call of the job fails.
+        JobError: the training loss isn't finite from the first update, a call of the job fails, or its step ignores
+            the rate.
     """
     check_positive(steps=steps, overhead=overhead)
     check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)

@@ -25,7 +25,7 @@ class Job(NumberedJob):
     each batch.
 
     Args:
-        params: the parameters, a pytree.
+        params: the parameters, a pytree, and what else `evaluate` needs, such as the statistics of batch normalization.
         opt_state: the state of the optimizer, a pytree.
         update: (params, opt_state, batch, lr) -> (params, opt_state, loss), pure; it is compiled. Optax takes the rate
             as `optax.inject_hyperparams`, or as a factor of updates made with a rate of 1.
@@ -65,7 +65,7 @@ class Job(NumberedJob):
         for leaf in jax.tree.leaves(params):
             check_kind(JobError, _LEAF, "a pytree of arrays", params=leaf)
         for leaf in jax.tree.leaves(opt_state):
-            check_kind(JobError, _LEAF, "a pytree of arrays", opt_state=leaf)
+            check_kind(JobError, _LEAF, "a pytree of arrays, such as optimizer.init(params)", opt_state=leaf)
         super().__init__(data)
         # Copies: an update function may give its arguments' memory away.
         self.params, self.opt_state = _copied((params, opt_state))

@@ -33,7 +33,8 @@ def check_finite(runs: list[Run], others: Iterable[Run] = ()) -> list[Run]:
             "no run has a finite validation loss, though its training loss is: look at the validation data"
         )
     raise SearchError(
-        not_finite((*runs, *others)) or "every run diverged: the rates tried are all too large for this job"
+        not_finite((*runs, *others))
+        or "every run diverged: the rates tried are all too large for this job, or a batch isn't finite"
     )
 
 
