@@ -243,7 +243,7 @@ def test_a_train_step_of_the_user_s_is_given_what_fit_gives():
 
 
 def test_mistakes():
-    with pytest.raises(gs.JobError, match=r"validation=array\(.*: give \(inputs, targets\)"):
+    with pytest.raises(gs.JobError, match=r"validation=array\(.*: give arrays, \(inputs, targets\)"):
         gs.keras.Job(model("sgd"), gs.keras.Batches((INPUTS, TARGETS), 16), INPUTS)
     frozen = model("sgd")
     frozen.trainable = False

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.schedules.numbers import is_count, plain
+from glideslope.search.jobs.calls import described
 
 
 class NumberedJob:
@@ -33,7 +34,14 @@ class NumberedJob:
         setattr(self, self.counts[-1], getattr(self, self.counts[-1]) + 1)
 
     def _next_batch(self) -> Any:
-        return self.data(sum(getattr(self, name) for name in self.counts))
+        number = sum(getattr(self, name) for name in self.counts)
+        try:
+            return self.data(number)
+        except (IndexError, StopIteration) as error:
+            raise JobError(
+                f"the data gave no batch {number}, counted from 0: {described(error)}; a search asks for any number, "
+                "as often as it goes back: give Batches(arrays, batch_size), or begin again, batches[i % len(batches)]"
+            ) from error
 
     def _refuse(self, controls: Mapping[str, float]) -> None:
         """Raises for a control, which `step` can't set."""

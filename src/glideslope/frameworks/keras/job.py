@@ -9,13 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from glideslope.documents import shown
+from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
 from glideslope.frameworks.numbered_job import NumberedJob
 from glideslope.schedules.numbers import is_count
 from glideslope.search.jobs.calls import calling
 
 _MOST_BATCHES = 1000
+_DATA = "give arrays, (inputs, targets), also with weights after them or without targets"
 
 
 class Job(NumberedJob):
@@ -24,12 +25,13 @@ class Job(NumberedJob):
     Args:
         model: compiled, with a number as its optimizer's rate.
         train: the batches of each update, `gs.keras.Batches((inputs, targets), batch_size)`, or any function of the
-            number of batches taken that gives (inputs, targets) or (inputs, targets, weights).
-        validation: (inputs, targets), arrays.
+            number of batches taken, such as `lambda i: dataset[i % len(dataset)]` of a PyDataset. A batch is
+            (inputs,), (inputs, targets) or (inputs, targets, weights), of arrays, however nested.
+        validation: the same, of all examples.
         batch_size: the examples in a batch of the validation, whose loss doesn't depend on it.
 
     Raises:
-        JobError: the model isn't compiled, its rate is a schedule, or what is given isn't data.
+        JobError: it is no model or isn't compiled, its rate is a schedule, or what is given isn't data.
 
     >>> import numpy as np, glideslope as gs
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -49,7 +51,8 @@ class Job(NumberedJob):
     fixed = "Keras compiles the rest into the update"
     batches: int
 
-    def __init__(self, model: Any, train: Any, validation: tuple[Any, Any], *, batch_size: int = 256) -> None:
+    def __init__(self, model: Any, train: Any, validation: tuple[Any, ...], *, batch_size: int = 256) -> None:
+        check_kind(JobError, keras.Model, "a compiled Keras model", model=model)
         optimizer = getattr(model, "optimizer", None)
         if optimizer is None:
             raise JobError("the model isn't compiled: model.compile(optimizer, loss)")
@@ -57,13 +60,13 @@ class Job(NumberedJob):
         if not isinstance(inner._learning_rate, keras.Variable):
             raise JobError("the optimizer's rate is a schedule, which a search can't set: compile with a number")
         if not callable(train):
-            raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size)")
-        if not isinstance(validation, list | tuple) or len(validation) != 2 or not _are_arrays(validation):
-            raise JobError(f"validation={shown(validation, 80)}: give (inputs, targets), two arrays")
+            raise JobError(f"train is a {type(train).__name__}: give gs.keras.Batches((inputs, targets), batch_size), "
+                           "or a function of a batch's number, lambda i: dataset[i % len(dataset)]")  # fmt: skip
+        self.model = model
+        self._check_data("validation=", validation)
         if not is_count(batch_size, math.inf) or batch_size < 1:
             raise JobError(f"batch_size={shown(batch_size, 80)}: give a whole number of examples, at least 1")
         super().__init__(train)
-        self.model = model
         self._validation = validation
         self._batch_size = int(batch_size)
         with calling("train", "at the first batch"):
@@ -80,30 +83,49 @@ class Job(NumberedJob):
         losses: list[float] = []
         while int(optimizer.iterations) == before:  # a batch may only accumulate, or its gradients be skipped
             if len(losses) == _MOST_BATCHES:
-                raise JobError(f"{_MOST_BATCHES} batches in a row gave no update: the gradients are never finite")
-            inputs, targets, *weights = self._next_batch()
+                raise JobError(f"{_MOST_BATCHES} batches in a row gave no update of model.optimizer: the gradients are "
+                               "never finite, or train_step uses another optimizer")  # fmt: skip
+            batch = self._next_batch()
             self.batches += 1
-            losses.append(self.model.train_on_batch(inputs, targets, *weights, return_dict=True)["loss"])
+            losses.append(_loss("train_step", self.model.train_on_batch(*batch, return_dict=True)))
         return float(np.mean(losses))
 
     def _next_batch(self) -> Any:
         batch = super()._next_batch()
-        if not isinstance(batch, list | tuple) or not 2 <= len(batch) <= 3 or not _are_arrays(batch):
-            raise JobError(f"train gave {shown(batch, 80)}: give arrays, (inputs, targets) or with weights")
+        self._check_data("train gave ", batch)
         return batch
 
+    def _check_data(self, source: str, data: Any) -> None:
+        if not _are_data(data):
+            raise JobError(f"{source}{shown(data, 80)}: {_DATA}")
+        if len(data) == 1 and not _trains_itself(self.model) and self.model._compile_loss is not None:
+            raise JobError(f"{source}{shown(data, 80)}: give (inputs, targets), since the model's loss needs targets")
+
     def evaluate(self) -> float:
-        """The mean loss over the validation data; the training goes on as if it hadn't been."""
+        """The mean loss over the validation data; the training goes on as if it had not been. An optimizer with
+        `use_ema` ends a `fit` with its averages, so they are measured; `finalize_variable_values` writes them."""
         before = _random_state()  # Keras's data loader draws from torch's generator
-        inputs, targets = self._validation
-        measured = self.model.evaluate(inputs, targets, batch_size=self._batch_size, verbose=0, return_dict=True)
+        model, optimizer = self.model, self.model.optimizer
+        averaged = getattr(optimizer, "inner_optimizer", optimizer).use_ema and int(optimizer.iterations) > 0
+        # A layer may draw here too, as an LSTM with recurrent dropout does on JAX.
+        changed = model.variables if averaged else model.non_trainable_variables
+        kept = _values(changed)
+        if averaged:
+            optimizer.finalize_variable_values(model.trainable_variables)
+            # Copies: on JAX these are the optimizer's own arrays, and `evaluate` gives its model's away.
+            _assign(model.trainable_variables, _values(model.trainable_variables))
+        inputs, targets, weights = (*self._validation, None, None)[:3]
+        measured = model.evaluate(
+            inputs, targets, sample_weight=weights, batch_size=self._batch_size, verbose=0, return_dict=True
+        )
+        _assign(changed, kept)
         _set_random_state(before)
-        return float(measured["loss"])
+        return _loss("test_step", measured)
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: lists of NumPy arrays, and plain data."""
         return {
-            "variables": [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in self._variables()],
+            "variables": _values(self._variables()),
             **self._position(),
             "random": _random_state(),
         }
@@ -111,8 +133,7 @@ class Job(NumberedJob):
     def restore(self, state: Any) -> None:
         """Goes back to exactly where `state` was taken; raises JobError if it isn't a state of such a job."""
         self._check(state)
-        for variable, value in zip(self._variables(), state["variables"], strict=True):
-            variable.assign(value.copy())  # on torch it may take the memory as it is
+        _assign(self._variables(), state["variables"])
         self._go_to(state)
         _set_random_state(state["random"])
 
@@ -137,25 +158,52 @@ class Job(NumberedJob):
         return [*self.model.variables, *self.model.optimizer.variables]
 
 
-def _are_arrays(parts: Any) -> bool:
-    """Whether data have nothing but arrays of examples, however nested; weights may be None."""
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    """Copies of what variables hold."""
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value.copy())  # on torch it may take the memory as it is
+
+
+def _are_data(parts: Any) -> bool:
+    """Whether there are inputs, and maybe targets and weights: nothing but arrays of examples, however nested; weights
+    may be None."""
+    if not isinstance(parts, list | tuple) or not 1 <= len(parts) <= 3:
+        return False
     arrays = keras.tree.flatten([*parts[:2], *(part for part in parts[2:] if part is not None)])
     return bool(arrays) and all(getattr(array, "shape", ()) for array in arrays)
+
+
+def _loss(call: str, measured: Any) -> float:
+    """The loss among what a model's `train_step` or `test_step` gave."""
+    if not isinstance(measured, dict) or "loss" not in measured:
+        raise JobError(f"the model's {call} gave {shown(measured, 80)}: give a dict of numbers with 'loss'")
+    return float(measured["loss"])
 
 
 def _build(model: Any, inputs: Any) -> None:
     """Makes the variables of a model and its optimizer, as `fit` does. Raises a JobError if none can be trained."""
     if not all(layer.built for layer in model._flatten_layers()):
-        model(keras.tree.map_structure(lambda array: keras.KerasTensor(np.shape(array), str(array.dtype)), inputs))
+        given = keras.tree.map_structure(lambda array: keras.KerasTensor(np.shape(array), str(array.dtype)), inputs)
+        if model(given) is None:
+            raise JobError("the model's call gave None: let it return its outputs")
     if not model.trainable_variables:
         raise JobError("the model has no trainable variable: there is nothing to train")
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 
+def _trains_itself(model: Any) -> bool:
+    """Whether a model has a `train_step` of the user's."""
+    return type(model).train_step is not keras.Model.train_step
+
+
 def _give_as_fit(model: Any) -> None:
     """Makes `train_on_batch` give a `train_step` of the user's what `fit` does: tensors, and no None."""
-    if type(model).train_step is keras.Model.train_step or "train_step" in vars(model):
+    if not _trains_itself(model) or "train_step" in vars(model):
         return
     train_step = model.train_step
 
