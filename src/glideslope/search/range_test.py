@@ -108,6 +108,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
     losses = [_swept(trials, rates, i, sweeps) for i in range(sweeps)]
     result = summary(losses, rates, optimizer, mean_fan_in(trials.job))
     if result.clear and not any(sweep.rises for sweep in result.sweeps):
+        trials.bound += _COMPARED
         at_once = _swept(trials, np.full(_COMPARED, high), 0, sweeps)
         if np.array_equal(at_once, losses[0][: len(at_once)]):
             raise JobError(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}, so the "
