@@ -179,3 +179,14 @@ def test_weights_and_batches_of_keras_in_either_form():
         for rest in ([], [weights], [None]):
             batch = form([INPUTS[:8], TARGETS[:8], *rest])
             assert np.isfinite(of_keras(train=lambda t, batch=batch: batch).step(lr=0.01))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [torch.nn.Linear(3, 1), keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])],
+    ids=["torch", "keras"],
+)
+@pytest.mark.parametrize("search", [lambda job: gs.tune(job, 100, overhead=1), gs.find, gs.check_job])
+def test_a_model_in_the_place_of_a_job_is_named(model, search):
+    with pytest.raises(gs.JobError, match=r"the job is (Linear\(|<Sequential).*, without step, .*: a job has step"):
+        search(model)

@@ -48,13 +48,19 @@ IN_A_FILE = (
 """What to do where workers can't get the function that makes jobs."""
 
 
+_OF_MODELS = ("state_dict", "trainable_weights")
+"""What models of torch and of Keras have, which may be given in the place of a job."""
+
+
 def is_factory(source: Any) -> bool:
-    """Whether it makes jobs. A job may itself be called, as a torch module; a class makes jobs, though it has `step`.
+    """Whether it makes jobs. A job may itself be called, as a torch module; a class makes jobs, though it has `step`. A
+    model alone is called with inputs, and not with a seed.
 
     >>> is_factory(lambda seed: None)
     True
     """
-    return callable(source) and (isinstance(source, type) or not hasattr(source, "step"))
+    others = ("step", *_OF_MODELS)
+    return callable(source) and (isinstance(source, type) or not any(hasattr(source, name) for name in others))
 
 
 def check_takes_optimizer(make: JobFactory) -> None:
