@@ -26,6 +26,7 @@ from glideslope.search.runs.checks import check_all, check_lists, texts, warn_of
 from glideslope.search.runs.contestant import Contestant, Run, distinct, finds_its_rate
 from glideslope.search.runs.labels import label
 from glideslope.search.runs.trial import Trial
+from glideslope.search.strategy.ignored import warn_of_ignored_rate
 from glideslope.search.trials import Trials, releasing
 from glideslope.shown import Shown
 
@@ -147,6 +148,7 @@ def race(
         Trial(contestant, steps, seed + i, min(evaluations, steps)) for i in range(seeds) for contestant in contestants
     ]
     runs = trials.run_all(plan, stage="race")
+    warn_of_ignored_rate(runs)
     by_contestant = [runs[i :: len(contestants)] for i in range(len(contestants))]
     return replace(standings(by_contestant, target, trials.updates), left_out=left_out, wasted=trials.wasted)
 

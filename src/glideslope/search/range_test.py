@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glideslope.errors import JobError, SearchError
+from glideslope.errors import SearchError
 from glideslope.plural import plural
 from glideslope.schedules.amounts import real
 from glideslope.schedules.numbers import short
@@ -19,7 +19,7 @@ from glideslope.search.jobs.start import by_edge, kind, mean_fan_in, optimizer_n
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.progress import Watch, unwatched
 from glideslope.search.runs.drive import drive
-from glideslope.search.runs.first_checks import IGNORED
+from glideslope.search.strategy import ignored
 from glideslope.search.strategy.sweep import LASTING, Sweep, bad_data, batch_noise, blown_up, untrained_level
 from glideslope.search.trials import Trials
 from glideslope.shown import Shown
@@ -85,7 +85,7 @@ def find(
 
     Raises:
         SearchError: the range is empty, or there are too few steps or sweeps.
-        JobError: the loss is not finite from the first update, a call of the job fails, or its step ignores the rate.
+        JobError: the loss is not finite from the first update, or a call of the job fails.
     """
     seed = whole("seed", seed)
     return range_test(Trials(job, seed, watch=watch), low=low, high=high, steps=steps, sweeps=sweeps)
@@ -111,8 +111,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
         trials.bound += _COMPARED
         at_once = _swept(trials, np.full(_COMPARED, high), 0, sweeps)
         if np.array_equal(at_once, losses[0][: len(at_once)]):
-            raise JobError(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}, so the "
-                           f"job's step doesn't use its rate: {IGNORED}")  # fmt: skip
+            ignored.warn(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}")
     return replace(result, updates=trials.updates)
 
 

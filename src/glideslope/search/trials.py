@@ -22,7 +22,7 @@ from glideslope.search.jobs.job import Job, JobFactory, is_factory
 from glideslope.search.jobs.used_files import following
 from glideslope.search.progress import Progress, Watch, unwatched
 from glideslope.search.runs.contestant import Contestant, Run
-from glideslope.search.runs.first_checks import check_changed, check_first_updates, check_rate_counts
+from glideslope.search.runs.first_checks import check_changed, check_first_updates
 from glideslope.search.runs.make_run import Made, make_run
 from glideslope.search.runs.opened import Jobs
 from glideslope.search.runs.running import Notes, Running
@@ -243,7 +243,6 @@ class Trials:
         self._count(key, run)
 
     def _count(self, key: str, run: Run) -> None:
-        check_rate_counts(run, self._finished.values())
         self._finished[key] = run
         self.updates += run.cost
 

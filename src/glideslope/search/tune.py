@@ -28,6 +28,7 @@ from glideslope.search.strategy.choose import Choice, chosen, usual
 from glideslope.search.strategy.constant_runs import MOST_CONSTANTS, constant_runs, unsaid
 from glideslope.search.strategy.equal_runs import FEWEST, loss_at
 from glideslope.search.strategy.full_runs import HELD, best_run, for_short_runs, full_runs, full_trial
+from glideslope.search.strategy.ignored import warn_of_ignored_rate
 from glideslope.search.strategy.learned import learned, nothing_learned, problem
 from glideslope.search.strategy.odds import interval, near
 from glideslope.search.strategy.outcomes import SHORTEST, final_loss
@@ -118,8 +119,7 @@ def tune(
     Raises:
         SearchError: an argument is out of its range, or steps and overhead leave too few updates for a search.
         NothingLearnedError: no full run ends clearly below the untrained loss; its `tuned` is the `Tuned`.
-        JobError: the training loss isn't finite from the first update, a call of the job fails, or its step ignores
-            the rate.
+        JobError: the training loss isn't finite from the first update, or a call of the job fails.
     """
     check_positive(steps=steps, overhead=overhead)
     check_lists(schedules=() if schedules is None else schedules, constant_peaks=constant_peaks)
@@ -162,6 +162,7 @@ def tune(
     guarded = [schedule * guard for schedule in offered] if guard else offered
     winner = replace(choose.winner, schedule=choose.winner.schedule * guard) if guard else choose.winner
     full = full_runs(trials, winner, guarded, choose.steps, total, best)
+    warn_of_ignored_rate(trials.runs)
     lowest, unasked = best_run(full), trials.end_ahead()
     search_updates = trials.updates - min(winner.cost(choose.steps), sum(run.cost for run in full))
     final, end = as_whole(lowest, choose.steps), full_trial(lowest.contestant, lowest.steps, trials.opened, best)

@@ -98,7 +98,7 @@ class Job(NumberedJob):
     def _check_data(self, source: str, data: Any) -> None:
         if not _are_data(data):
             raise JobError(f"{source}{shown(data, 80)}: {_DATA}")
-        if len(data) == 1 and not _trains_itself(self.model) and self.model._compile_loss is not None:
+        if len(data) == 1 and not _trains_itself(self.model) and self.model.loss is not None:
             raise JobError(f"{source}{shown(data, 80)}: give (inputs, targets), since the model's loss needs targets")
 
     def evaluate(self) -> float:

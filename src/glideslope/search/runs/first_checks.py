@@ -1,10 +1,10 @@
-"""What a search checks of its jobs: a finite first loss, restoring, another optimizer, and that the rate counts."""
+"""What a search checks of its jobs by a few updates: a finite first loss, restoring, and another optimizer."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.time_limit import one_run
-from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.drive import drive
 
 _CHECKED = np.array([1e-8, 1e-2, 1e-2])  # the rates of the updates that show whether a job is restored
@@ -52,28 +51,6 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
             stacklevel=caller_level(),
         )
     return len(first) + len(second)
-
-
-IGNORED = (
-    "let step use the rate that it is given, in the place of one that the optimizer was made with; in Optax, "
-    "optax.inject_hyperparams, or a rate of 1 and updates times the rate that update is given"
-)
-"""What to do where a job's rate doesn't count."""
-
-
-def check_rate_counts(run: Run, others: Iterable[Run]) -> None:
-    """Raises a JobError if a run learned exactly what another of the same seed did, most of whose rates are others."""
-    for other in others:
-        if (run.seed, len(run.losses)) != (other.seed, len(other.losses)) or run.final_loss != other.final_loss:
-            continue
-        (rates, losses), (other_rates, other_losses) = run.curve, other.curve
-        differ = np.mean(rates[: len(losses)] != other_rates[: len(losses)]) > 0.5
-        learned = math.isfinite(run.final_loss) and run.final_loss != run.untrained
-        if learned and differ and np.array_equal(losses, other_losses):
-            raise JobError(
-                f"{run.contestant} and {other.contestant} gave the same losses at every update, so the job's step "
-                f"doesn't use its rate: {IGNORED}"
-            )
 
 
 _UPDATES = 3  # so many tell optimizers apart: the first of momentum is that of plain gradient descent
