@@ -8,7 +8,7 @@ trainings, in half a minute; every third of them, as without it, take ten. That 
 `tune_fashion_mnist.py`.
 
 These trainings are the worst case: most validate on one batch of hundreds of examples, of which no part can be chosen,
-a full run measures 20 times, and an update takes a millisecond or two.
+a full run measures up to 20 times, and an update takes a millisecond or two.
 """
 
 from __future__ import annotations

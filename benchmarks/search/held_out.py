@@ -80,6 +80,13 @@ means within 0.5, 1 and 2; how many are lower, and higher, by over a hundredth:
 
 Those of few examples miss where their validation loss was least, by 1 to 4%, and convolutions back off late (1.5 within
 0.5); 40 cost twice as much.
+
+A full run looked at in 20 parts, its validation loss measured where something asks for it (backoff.py), over measured
+in all: half of the measurements, of healthy runs six. One seed of all 78 within 0.5, 1 and 2: 72, 76 and 73 of the
+answers are the same, three, two and two are higher by over a hundredth (at the most 1.045), one lower; geometric means
+0.999, 1.000, 1.000. By the full runs' measurements, those that didn't back off, each fifth in place of each fourth part
+makes 43% of them and ends 0.17% higher for 0.10%; a training loss by half below the validation loss, in place of a
+tenth, 38% and 0.19%.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Dying(Quartic):
 
 def test_a_run_goes_back_to_before_what_its_training_loss_tells_late():
     run = made(Dying(), 0.8, True)
-    assert [event.back_to for event in run.events] == [120, 100]
+    assert [event.back_to for event in run.events] == [120, 80]  # measured after every fourth part of 20
     assert run.final_loss < 0.01 < made(Dying(), 0.8, False).final_loss
 
 
@@ -252,7 +252,9 @@ class Estimated(Learner):
 def test_it_goes_back_where_all_the_data_say_what_estimates_on_the_way_do(height, level, above, at_the_end):
     contestant, job = Contestant(gs.one_cycle(), 0.3), Estimated(height, level, above, at_the_end)
     run = Trials(job, 0).run_all([Trial(contestant, STEPS, 0, 20, 1e-3, backs_off=True)], stage="")[0]
-    whole = dict(made(Learner(height, level), 0.3, False).evaluations)
+    whole = {
+        at: loss for at, loss in made(Learner(height, level), 0.3, False).evaluations if at in dict(run.evaluations)
+    }
     estimates = {at: loss + above + (at_the_end - above) * at / STEPS for at, loss in whole.items()}
     least, last = min(estimates, key=estimates.__getitem__), STEPS
     clear = 0.01 * (estimates[least] if estimates[least] > 0 else run.untrained - estimates[least])
@@ -262,7 +264,7 @@ def test_it_goes_back_where_all_the_data_say_what_estimates_on_the_way_do(height
     assert run.final_loss == (whole[least] if says and goes_back else whole[last])
     assert [event.back_to for event in run.events] == ([least] if says and goes_back else [])
     assert dict(run.evaluations[:-1]) == pytest.approx({at: loss for at, loss in estimates.items() if at < last})
-    assert job.estimated == [1e-3 * STEPS] * 20
+    assert job.estimated == [1e-3 * STEPS] * len(whole)
     of_updates = 6 + STEPS  # their training loss; the first check has six
     assert job.evaluated == of_updates + 2 + says  # untrained, at the end, and where it was least
 
@@ -298,13 +300,26 @@ def learned(training, validation, short):
     return Trials(Noisy(training, validation), 0).run_all([trial], stage="")[0]
 
 
+def measured(training, validation):
+    """The parts after which the validation loss is measured, of a training loss that never rises: after the first, each
+    fourth, and any where it wasn't the least at the last time, or the training loss was a tenth below it."""
+    parts: list[int] = []
+    for i in range(20):
+        seen = [validation[j] for j in parts]
+        is_well = seen and seen[-1] < min(seen[:-1], default=math.inf) and training[parts[-1]] >= 0.9 * seen[-1]
+        if i in (0, 3, 7, 11, 15, 19) or not is_well:
+            parts.append(i)
+    return parts
+
+
 def marks(training, validation, short):
-    """The parts after which each mark of learning noise is there, written in another way."""
-    least = [min(validation[: i + 1]) for i in range(20)]
-    return [
-        validation[i] > 1.05 * least[i] and training[i] < 0.8 * short[0] and least[i] > 0.9 * short[1]
-        for i in range(20)
-    ]  # fmt: skip
+    """The parts that are measured after which each mark of learning noise is there, written in another way."""
+    parts = measured(training, validation)
+    least = {i: min(validation[j] for j in parts if j <= i) for i in parts}
+    return {
+        i: validation[i] > 1.05 * least[i] and training[i] < 0.8 * short[0] and least[i] > 0.9 * short[1]
+        for i in parts
+    }  # fmt: skip
 
 
 SERIES = st.lists(st.sampled_from([0.5, 0.7, 0.9, 0.95, 1.0, 1.2]), min_size=20, max_size=20)
@@ -315,11 +330,13 @@ SERIES = st.lists(st.sampled_from([0.5, 0.7, 0.9, 0.95, 1.0, 1.2]), min_size=20,
 def test_a_run_is_given_up_after_three_parts_that_learn_noise(training, validation, trained, validated):
     short = trained, validated
     run, has = learned(training, validation, short), marks(training, validation, short)
-    ends = [i + 1 for i in range(2, 20) if all(has[i - 2 : i + 1])][:1] or [20]
+    parts = list(has)
+    ends = [parts[k] + 1 for k in range(2, len(parts)) if all(has[i] for i in parts[k - 2 : k + 1])][:1] or [20]
+    assert [at for at, _ in run.evaluations] == [20 * (i + 1) for i in parts if i < ends[0]]
     assert run.made == 20 * ends[0]
     assert run.is_given_up == (ends[0] < 20)
     if run.is_given_up:
-        assert run.final_loss == min(validation[: ends[0]])
+        assert run.final_loss == min(validation[i] for i in parts if i < ends[0])
         assert run.events[-1].kind == "overfitting"
         assert not run.made_with.rates(400)[run.events[-1].back_to :].any()
     assert run == run.remembered(run.plain())

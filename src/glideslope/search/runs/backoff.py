@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glideslope.feedback import Event
-from glideslope.schedules import Schedule, piecewise
-from glideslope.schedules.combined import smallest
 from glideslope.search.jobs.job import Job
 
 RISE = 1.5
@@ -46,6 +44,9 @@ NOISE, ABOVE, LOWEST, LEARNED = 3, 1.05, 0.9, 0.8
 """The parts in a row with the marks of learning noise after which a run is given up: the validation loss is above its
 least by a twentieth, the least is no more than a tenth below what a short run ended at, and the training loss is a
 fifth below the end of that run's. Validation losses at high rates leap for a part or two, with batch normalization."""
+
+GAP = 0.9
+"""The ratio of the training loss to the validation loss below which a run may be learning noise."""
 
 SHORTEST = 8  # the updates of a part below which its mean says nothing
 
@@ -83,33 +84,44 @@ class Backoff:
         self._least_at = self._lowest_at = _Place(0, None)  # where the mean was least, and the validation loss
         self._is_back = False  # to the former, and no mean was less since
         self._has_risen = False  # the mean of the part before
+        self._is_well = False  # where the validation loss was measured last: no sign of learning noise
 
-    def look(self, losses: Sequence[float], validation: float, made: int) -> bool:
-        """Looks at the losses of a part, and the validation loss after it: keeps the states where either is the least
-        so far; caps the rate where the mean has clearly risen. Returns whether the run went back. A part isn't looked
-        at where the validation loss is below what it was after the first part, and after the part with the least mean,
-        both after this part and after the one before: at a cliff a single one is noisy."""
+    def asks(self, losses: Sequence[float]) -> bool:
+        """Whether the validation loss is to be measured after a part with such losses: where the mean has risen; and
+        always, from where it isn't at its least, or the training loss is clearly below it, to where neither is so."""
+        part = np.asarray(losses, float)
+        return not self._is_well or not _is_read(part) or self._rises(*_mean(part))
+
+    def look(self, losses: Sequence[float], validation: float | None, made: int) -> bool:
+        """Looks at the losses of a part, and the validation loss after it if it was measured: keeps the states where
+        either is the least so far; caps the rate where the mean has clearly risen. Returns whether the run went back. A
+        part isn't looked at where the validation loss is below what it was when it was first measured, and by the part
+        with the least mean, both after this part and when it was measured before: at a cliff a single one is noisy."""
         part = np.asarray(losses, float)
         self._since += 1
-        highest, self._validation = max(validation, self._validation), validation
-        had_risen, self._has_risen = self._has_risen, False
-        if is_lowest := validation < self._lowest:
-            self._lowest, self._lowest_at = validation, _Place(made, self._job.state())
-        if len(part) < SHORTEST or not np.isfinite(part).all():
+        before, had_risen, self._has_risen = self._validation, self._has_risen, False
+        is_lowest = validation is not None and validation < self._lowest
+        if validation is not None:
+            self._validation, self._is_well = validation, is_lowest
+            if is_lowest:
+                self._lowest, self._lowest_at = validation, _Place(made, self._job.state())
+        if not _is_read(part):
             return False
-        self._noisy = self._noisy + 1 if self._learns_noise(part, validation) else 0
-        part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
-        mean, error = float(part.mean()), _error(part)
+        mean, error = _mean(part)
+        if validation is not None:
+            self._noisy = self._noisy + 1 if self._learns_noise(part, validation) else 0
+            self._is_well = is_lowest and mean >= GAP * validation > 0
         if mean < self._least:
             if math.isinf(self._first):
-                self._first, self._begun = mean, validation
-            self._least, self._error, self._kept = mean, error, min(validation, self._begun)
+                self._first, self._begun = mean, self._validation
+            self._least, self._error, self._kept = mean, error, min(self._validation, self._begun)
             self._least_at = self._lowest_at if is_lowest else _Place(made, self._job.state())
             self._is_back = False
             return False
-        if highest < self._kept or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
+        may_rise = max(self._validation, before) < self._kept
+        if may_rise or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
-        return self._answer(mean, CLEAR * math.hypot(error, self._error), made, had_risen)
+        return self._answer(mean, error, made, had_risen)
 
     @property
     def gives_up(self) -> bool:
@@ -153,16 +165,26 @@ class Backoff:
         self.events.append(Event(made - 1, "overfitting", last, self._lowest_at.made, 0.0))
         return last, least
 
-    def _answer(self, mean: float, clear: float, made: int, had_risen: bool) -> bool:
+    def _answer(self, mean: float, error: float, made: int, had_risen: bool) -> bool:
         """Caps the rate where a part's mean has clearly risen, and goes back where it has much; whether it did."""
-        least = self._least
-        is_undone = mean > self._first > least + clear
-        is_lost = 0 < LOST * least < mean or is_undone
-        self._has_risen = is_lost or 0 < RISE * least < mean
-        if mean - least <= clear or not (is_lost or (self._has_risen and had_risen and made < len(self._rates))):
+        is_lost = self._is_lost(mean, error)
+        self._has_risen = self._rises(mean, error)
+        if mean - self._least <= self._noise(error):
+            return False
+        if not (is_lost or (self._has_risen and had_risen and made < len(self._rates))):
             return False
         self._lower(made, "growth", mean, is_lost=is_lost)
         return is_lost
+
+    def _rises(self, mean: float, error: float) -> bool:
+        return self._is_lost(mean, error) or 0 < RISE * self._least < mean
+
+    def _is_lost(self, mean: float, error: float) -> bool:
+        is_undone = mean > self._first > self._least + self._noise(error)
+        return 0 < LOST * self._least < mean or is_undone
+
+    def _noise(self, error: float) -> float:
+        return CLEAR * math.hypot(error, self._error)
 
     def _lower(self, made: int, kind: str, loss: float, *, is_lost: bool) -> None:
         self.cap = FACTOR * min(float(self._rates[made - 1]), self.cap)
@@ -181,7 +203,7 @@ class Backoff:
             "cap": self.cap, "since": self._since, "first": self._first, "least": self._least, "error": self._error,
             "validation": self._validation, "kept": self._kept, "lowest": self._lowest,
             "begun": self._begun, "back": float(self._is_back), "risen": float(self._has_risen),
-            "noisy": float(self._noisy),
+            "noisy": float(self._noisy), "well": float(self._is_well),
         }  # fmt: skip
         return {"ring": {"kept": [[place.made, numbers, (place.state, None)] for place in self._places()]}}
 
@@ -191,6 +213,7 @@ class Backoff:
         places = [_Place(made, state) for made, _, (state, _) in saved["ring"]["kept"]]
         for _, numbers, _ in saved["ring"]["kept"][:1]:
             self._has_risen, self._noisy = bool(numbers["risen"]), int(numbers.get("noisy", 0.0))
+            self._is_well = bool(numbers.get("well", 0.0))
             self._least_at, self._lowest_at = places[0], places[-1]
             self.cap, self._since, self._is_back = numbers["cap"], numbers["since"], bool(numbers["back"])
             self._first, self._least, self._error = numbers["first"], numbers["least"], numbers["error"]
@@ -208,34 +231,15 @@ class Backoff:
         return len(self._places())
 
 
-def capped(rates: np.ndarray, events: Iterable[Event]) -> np.ndarray:
-    """The rates of a run, by those of its schedule and what was done.
-
-    >>> capped(np.array([4.0, 4.0, 4.0, 1.0]), [Event(1, "growth", 2.0, back_to=0, factor=0.5)])
-    array([4., 4., 2., 1.])
-    """
-    rates = rates.copy()
-    for event in events:
-        later = rates[event.update + 1 :]
-        np.minimum(later, event.factor * rates[event.update], out=later)
-    return rates
+def _is_read(part: np.ndarray) -> bool:
+    """Whether the losses of a part say something."""
+    return len(part) >= SHORTEST and bool(np.isfinite(part).all())
 
 
-def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> Schedule:
-    """The schedule of a run of so many updates with the caps of its rate: from where the run went back to, if it did.
-
-    >>> from glideslope.schedules import hold
-    >>> print(capped_schedule(hold(), [Event(299, "growth", 2.0, back_to=240, factor=0.5)], 600))
-    min(hold(), piecewise([1, 0.5], [40%]))
-    """
-    factors, caps = schedule.over(steps).sample(steps), [(0, max(1.0, schedule.most(1.0)))]
-    for event in events:
-        cap = event.factor * min(float(factors[event.update]), caps[-1][1])
-        caps = [(at, former) for at, former in caps if at < event.back_to] + [(event.back_to, float(f"{cap:.4g}"))]
-    if len(caps) == 1:
-        return schedule
-    parts = [f"{10**8 * at // steps / 1e6:.9g}%" for at, _ in caps[1:]]  # rounded down: the cap holds at that update
-    return smallest(schedule, piecewise([cap for _, cap in caps], parts))
+def _mean(part: np.ndarray) -> tuple[float, float]:
+    """The mean of a part's losses, whose highest are cut, and its standard error."""
+    part = np.minimum(part, np.quantile(part, 1 - HIGHEST, method="lower"))
+    return float(part.mean()), _error(part)
 
 
 def _error(losses: np.ndarray) -> float:

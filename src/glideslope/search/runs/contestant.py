@@ -15,7 +15,7 @@ from glideslope.plural import plural
 from glideslope.policy import Driven, RatePolicy, as_policy
 from glideslope.schedules import Schedule, parse
 from glideslope.search.jobs.equality import equal
-from glideslope.search.runs.backoff import capped, capped_schedule
+from glideslope.search.runs.caps import capped, capped_schedule
 from glideslope.search.runs.course import scaled
 from glideslope.search.runs.labels import label
 from glideslope.search.storage.stored import named_now

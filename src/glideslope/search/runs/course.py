@@ -24,6 +24,9 @@ from glideslope.search.runs.drive import GUARDED_EVERY, LOOK_EVERY, diverged, dr
 from glideslope.search.runs.position import Position, position_of
 from glideslope.search.runs.protection import Protection, protection_of
 
+MEASURED_EVERY = 4
+"""After how many parts of a run that backs off the validation loss is measured, where nothing asks for it before."""
+
 
 @dataclass
 class Course:
@@ -35,7 +38,7 @@ class Course:
     feedback: Controlled | None  # what moves the rate, if anything does
     average: Average | None  # the average of the weights that is measured in place of them, if one is
     backoff: Backoff | None  # caps the rate where the training loss rises, if that is looked at
-    ends: list[int]  # the numbers of updates made at which the validation loss is measured, the last n
+    ends: list[int]  # the numbers of updates made at which the validation loss may be measured, the last n
     measure: Callable[[bool], float]  # measures it; True for that of the averaged weights
     by_all: Callable[[float], float]
     """Gives the loss of the job as it is by all of the validation data, for what `measure` gives."""
@@ -47,6 +50,7 @@ class Course:
     untrained: float = math.nan  # the validation loss before the first update
     made: int = 0  # the updates made, those taken back too
     losses: list[float] = field(default_factory=list)  # the training loss of each update made
+    parts: int = 0  # how many of `ends` are behind it
     evaluations: list[tuple[int, float]] = field(default_factory=list)  # (updates made, validation loss)
     scales: list[tuple[int, float]] = field(default_factory=list)
     """(updates made, what feedback multiplies the rate by from there on)."""
@@ -62,7 +66,7 @@ class Course:
         every = LOOK_EVERY if protection is None else GUARDED_EVERY
         position = None if resumed is None else self._restored(*resumed)
         try:
-            while len(self.evaluations) < len(self.ends) and not (self.backoff and self.backoff.gives_up):
+            while self.parts < len(self.ends) and not (self.backoff and self.backoff.gives_up):
                 if not self._goes_on(protection, every, position):
                     return math.inf
                 position = None
@@ -84,11 +88,11 @@ class Course:
         """Makes some updates, with a look at the loss after every so many, or an evaluation; returns whether the run
         goes on. `position` is that of a checkpoint within the stretch of updates, where the run goes on from one."""
         made = len(self.losses) if position is None else position.stretch
-        if position is None and made == self.ends[len(self.evaluations)]:
-            before = self.evaluations[-1][0] if self.evaluations else 0
-            self._evaluate(protection)
-            if self.backoff and self._backed_off(self.backoff, before):
-                self.evaluations.pop()
+        if position is None and made == self.ends[self.parts]:
+            self.parts += 1
+            if self.backoff:
+                self._look_back(self.backoff)
+            else:
                 self._evaluate(protection)
             return True
         if position is None and not self._begins(made, protection):
@@ -103,11 +107,19 @@ class Course:
         with calling("restore", f"after update {len(self.losses)} of {self.what}"):
             return self.backoff.rescue(len(self.losses))
 
-    def _backed_off(self, backoff: Backoff, before: int) -> bool:
-        """Shows it the losses since so many updates; whether the run went back."""
-        made, validation = self.evaluations[-1]
+    def _look_back(self, backoff: Backoff) -> None:
+        """Shows it the losses of the part that ends here; where the run went back, the loss is measured anew."""
+        begin, made = [0, *self.ends][self.parts - 1 : self.parts + 1]
+        is_due = (
+            self.parts == 1 or self.parts % MEASURED_EVERY == 0 or made == self.ends[-1] or self.average is not None
+        )
+        part = self.losses[begin:]
+        validation = self._evaluate() if is_due or backoff.asks(part) else None
         with calling("state or restore", f"after update {made} of {self.what}"):
-            return backoff.look(self.losses[before:], validation, made)
+            went_back = backoff.look(part, validation, made)
+        if went_back:
+            self.evaluations.pop()
+            self._evaluate()
 
     def _begins(self, made: int, protection: Protection | None) -> bool:
         """Does what is due before a stretch of updates; whether the run is still there, and didn't go back."""
@@ -149,7 +161,7 @@ class Course:
 
     def _next_stop(self, made: int) -> int:
         """The update count where this stretch ends: an evaluation, or a change of a control or of what is averaged."""
-        end = self.ends[len(self.evaluations)]
+        end = self.ends[self.parts]
         if self.average and made < self._averaged_from:
             end = min(end, self._averaged_from)
         for values in self.controls.values():
@@ -189,7 +201,7 @@ class Course:
         """The updates made before the weights are averaged."""
         return int(self.average.amount * len(self.rates)) if self.average and self.average.kind == "swa" else 0
 
-    def _evaluate(self, protection: Protection | None) -> None:
+    def _evaluate(self, protection: Protection | None = None) -> float:
         with calling("evaluate", f"after update {len(self.losses)} of {self.what}"):
             loss = self.measure(self.average is not None and len(self.losses) > self._averaged_from)
         self.evaluations.append((len(self.losses), loss))
@@ -199,6 +211,7 @@ class Course:
             self.state = self.feedback.update(self.state, loss)
         elif protection:
             self._go_back(protection, len(self.losses) - 1, {**self._guard_state(), "verdict": 1.0}, loss)
+        return loss
 
     def _guard_state(self) -> State:
         assert self.feedback is not None
@@ -226,6 +239,7 @@ class Course:
             self.job.restore(state)
         self.state = self.feedback.with_guard(feedback_state, back)
         del self.losses[event.back_to :], self.evaluations[evaluated:]
+        self.parts = evaluated
         self.scales = [(at, scale) for at, scale in self.scales if at < event.back_to]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
     def restore(self, course: Course) -> None:
         """Puts a run where it stood, but for its job and a guard."""
         course.made, course.losses, course.untrained = self.made, self.losses, self.untrained
+        course.parts = bisect_right(course.ends, self.stretch)
         course.evaluations, course.scales = list(self.evaluations), list(self.scales)
         course.state = dict(self.feedback)
 

@@ -39,8 +39,8 @@ LOWER = 2.0
 """By what the peak of a run that was given up, as it learned noise, is divided for one of the updates that it left."""
 
 EVALUATIONS = 20
-"""How often a full run is measured: on the way by estimates, which together cost what a short run's measurement does,
-as a part of it; at the end by all of the data."""
+"""The parts of a full run, and how often it is measured at most: on the way by estimates, which together cost what a
+short run's measurement does, as a part of it; at the end by all of the data."""
 
 HELD = warmup("5%") >> hold() >> cooldown("20%", shape="sqrt")
 """The schedule of the second full run, or of the only one, where the loss has little noise or lay on a plateau: high
