@@ -84,9 +84,10 @@ Those of few examples miss where their validation loss was least, by 1 to 4%, an
 A full run looked at in 20 parts, its validation loss measured where something asks for it (backoff.py), over measured
 in all: half of the measurements, of healthy runs six. One seed of all 78 within 0.5, 1 and 2: 72, 76 and 73 of the
 answers are the same, three, two and two are higher by over a hundredth (at the most 1.045), one lower; geometric means
-0.999, 1.000, 1.000. By the full runs' measurements, those that didn't back off, each fifth in place of each fourth part
-makes 43% of them and ends 0.17% higher for 0.10%; a training loss by half below the validation loss, in place of a
-tenth, 38% and 0.19%.
+0.999, 1.000, 1.000. By the measurements of 270 full runs that didn't back off these end 0.21% higher so, in the mean
+(five hundred clothes 8.5%); where each fifth part is measured, in place of each fourth, 0.54%, with 45% of the
+measurements for 52%; where it is asked for when the training loss is half of the validation loss, in place of a tenth
+below it, 0.34%, with 42%.
 """
 
 from __future__ import annotations
