@@ -8,8 +8,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 
 import glideslope as gs
+from glideslope.search.runs import checkpoints
 
 INPUTS = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
 TARGETS = INPUTS.sum(1, keepdims=True)
@@ -82,6 +84,118 @@ def test_several_inputs_and_outputs_are_dicts():
     gs.check_job(gs.keras.Job(made, batches, data), lr=0.01)
 
 
+MANY = np.linspace(-1, 1, 4 * 2000).reshape(2000, 4).astype("float32")  # sorted
+SUMS = MANY.sum(1, keepdims=True)
+PART = ((np.arange(512) + 0.5) * 2000 / 512).astype(int)
+
+
+def estimating(part=slice(None), dropout=0.0, optimizer="sgd"):
+    """A job of nested inputs and targets and of weights, whose validation is a part of the examples."""
+    keras.utils.set_random_seed(0)
+    inputs = {name: keras.Input((4,), name=name) for name in ("left", "right")}
+    hidden = keras.layers.Dropout(dropout)(Noisy()(keras.layers.Concatenate()(list(inputs.values()))))
+    made = keras.Model(inputs, [keras.layers.Dense(1, name="sum")(hidden), keras.layers.Dense(1, name="first")(hidden)])
+    made.compile(optimizer, ["mse", "mae"])
+    weights = np.linspace(0, 2, 2000).astype("float32")
+    data = {"left": MANY, "right": MANY**2}, [SUMS, MANY[:, :1]], [weights, weights[::-1].copy()]
+    validation = keras.tree.map_structure(lambda array: array[part], data)
+    return gs.keras.Job(made, gs.keras.Batches(data, 16), validation)
+
+
+def test_an_estimate_is_the_loss_of_examples_spread_evenly_over_the_validation():
+    job, of_part = estimating(), estimating(PART)
+    for each in (job, of_part):
+        each.step(0.1)
+    estimate = job.estimate(1)
+    assert estimate == job.estimate(1) == of_part.evaluate() == of_part.estimate(1)
+    outputs = job.model.predict({"left": MANY, "right": MANY**2}, verbose=0)
+    errors = (outputs[0] - SUMS)[:, 0] ** 2, np.abs(outputs[1] - MANY[:, :1])[:, 0]
+    losses = np.linspace(0, 2, 2000) * errors[0] + np.linspace(2, 0, 2000) * errors[1]
+    assert estimate == pytest.approx(losses[PART].mean(), rel=1e-5)
+    assert estimate == pytest.approx(job.evaluate(), rel=0.01)
+    assert estimate != job.evaluate() == job.estimate(1000) == job.estimate(float("inf"))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [keras.optimizers.SGD, lambda **each: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(**each))],
+)
+def test_an_estimate_costs_so_many_updates_of_all_their_batches(optimizer):
+    job = estimating(optimizer=optimizer(gradient_accumulation_steps=5))  # 240 examples in the passes of an update
+    part = estimating(((np.arange(960) + 0.5) * 2000 / 960).astype(int))
+    assert job.estimate(4) == pytest.approx(part.evaluate(), rel=1e-6)
+    assert job.estimate(2) == pytest.approx(estimating(PART).evaluate(), rel=1e-6)
+
+
+def test_an_estimate_changes_no_training():
+    def losses(estimate):
+        job = estimating(dropout=0.5)
+        return [(job.estimate(1) if estimate else None, job.step(0.1))[1] for _ in range(4)]
+
+    assert losses(estimate=True) == losses(estimate=False)
+    gs.check_job(estimating(dropout=0.5), lr=0.01)
+
+
+class Frame:
+    """What Keras and a job use of a data frame of pandas, which has no dtype, and whose [] takes columns."""
+
+    def __init__(self, rows):
+        self.rows, self.shape = rows, rows.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.rows
+
+    @property
+    def iloc(self):
+        return type("Rows", (), {"__getitem__": lambda _, places: Frame(self.rows[places])})()
+
+
+@pytest.mark.parametrize("kind", [Frame, sparse.coo_matrix, keras.ops.convert_to_tensor])
+def test_an_estimate_is_of_whatever_fit_takes(kind):
+    of_arrays, of_kind = (gs.keras.Job(model(), BATCHES, (given, SUMS)) for given in (MANY, kind(MANY)))
+    assert of_kind.evaluate() == pytest.approx(of_arrays.evaluate(), rel=1e-6)
+    assert of_kind.estimate(1) == pytest.approx(of_arrays.estimate(1), rel=1e-6)
+
+
+def test_a_search_by_estimates_ends_the_same_after_an_interrupt(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(checkpoints, "LEAST_SPACING", 0.0)
+    estimates = []
+
+    class Counted(gs.keras.Job):
+        def estimate(self, updates):
+            estimates.append(super().estimate(updates))
+            return estimates[-1]
+
+    def job(seed, last):
+        made = Counted(model(seed=seed), gs.keras.Batches((MANY, SUMS), 16, seed=seed), (MANY, SUMS))
+        step, left = made.step, iter(range(last))
+
+        def interrupted(lr):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return step(lr)
+
+        made.step = interrupted
+        return made
+
+    def tuned(folder, last=10**9, **resumed):
+        memory = gs.search.RunDirectory(folder, {"steps": 60}, checkpoint_every=0.0, **resumed)
+        return gs.tune(lambda seed: job(seed, last), 60, memory=memory)
+
+    whole = tuned(tmp_path / "whole")
+    measured = list(dict.fromkeys(estimates))
+    assert measured
+    estimates.clear()
+    for i, last in enumerate((50, 70)):  # in two runs
+        with pytest.raises(KeyboardInterrupt):
+            tuned(tmp_path / "parts", last, **({"resume": True} if i else {}))
+    again = tuned(tmp_path / "parts", resume=True)
+    assert list(dict.fromkeys(estimates)) == measured
+    assert again.final_loss == whole.final_loss
+    assert (again.candidates, again.full) == (whole.candidates, whole.full)
+
+
 class Autoencoder(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return keras.ops.mean((y_pred - x) ** 2)
@@ -108,6 +222,7 @@ MISTAKES = {
     "no loss": (lambda: step_of(model(kind=Untold)), "the model's train_step gave {}: give a dict .* with 'loss'"),
     "data that end": (lambda: step_of(model(), [].__getitem__), r"no batch 0.*IndexError.*begin again"),
     "a dict": (lambda: gs.keras.Batches({"a": INPUTS}, 16), "give a tuple of arrays"),
+    "other targets": (lambda: gs.keras.Job(model(), BATCHES, (MANY, TARGETS)), r"arrays of lengths \[80, 2000\]: give"),
     "numbers": (lambda: gs.keras.Batches(([1, 2], [3, 4]), 2), "arrays=1: give a tuple of arrays"),
 }
 

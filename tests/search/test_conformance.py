@@ -58,6 +58,17 @@ class MovesOnEvaluation(Walk):
         return super().evaluate()
 
 
+class MovesOnEstimation(Walk):
+    def estimate(self, updates):
+        self.random.random()
+        return self.evaluate()
+
+
+class EstimatesByChance(Walk):
+    def estimate(self, updates):
+        return self.evaluate() + random.random()
+
+
 class StandsStill(Walk):
     def step(self, lr, **controls):
         w = self.w
@@ -101,6 +112,8 @@ def test_a_job_that_keeps_them_all_is_as_before():
         (SharesItsState, "restore goes back as often as asked"),
         (CannotBeStored, "a state is plain data"),
         (MovesOnEvaluation, "evaluate changes nothing"),
+        (MovesOnEstimation, "estimate, if it has it, changes nothing: the losses"),
+        (EstimatesByChance, "estimate, if it has it, changes nothing: it gave"),
         (StandsStill, "step makes an update"),
         (HasItsOwnRate, "the rate that step is given"),
         (TakesAnything, "no_such_control"),

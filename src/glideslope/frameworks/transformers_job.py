@@ -15,6 +15,7 @@ from transformers import Trainer, TrainerCallback
 
 from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
+from glideslope.frameworks.estimates import evenly, fewest
 from glideslope.frameworks.naming import PreparedError, naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
@@ -25,7 +26,6 @@ from glideslope.frameworks.torch.job.job_state import MEMORY
 from glideslope.frameworks.torch.job.loader import batch_size
 from glideslope.frameworks.torch.job.loader_checks import length
 from glideslope.frameworks.torch.job.objective import differentiable, scalar
-from glideslope.frameworks.torch.job.parts import fewest
 from glideslope.frameworks.torch.job.rates import check_trained
 
 
@@ -110,7 +110,7 @@ class Job(AbstractJob):
             return None
         wanted, size = fewest(examples), len(data) if hasattr(data, "__len__") and hasattr(data, "__getitem__") else 0
         if wanted < size and wanted not in self._parts:
-            places = [(2 * i + 1) * size // (2 * wanted) for i in range(wanted)]
+            places = evenly(wanted, size)
             self._parts[wanted] = data.select(places) if hasattr(data, "select") else Subset(data, places)
         return self._parts.get(wanted)
 

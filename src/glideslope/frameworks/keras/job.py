@@ -11,12 +11,13 @@ import numpy as np
 
 from glideslope.documents import check_kind, shown
 from glideslope.errors import JobError
+from glideslope.frameworks.estimates import evenly, fewest
+from glideslope.frameworks.keras import data
 from glideslope.frameworks.numbered_job import NumberedJob
 from glideslope.schedules.numbers import is_count
 from glideslope.search.jobs.calls import calling
 
 _MOST_BATCHES = 1000
-_DATA = "give arrays, (inputs, targets), also with weights after them or without targets"
 
 
 class Job(NumberedJob):
@@ -64,13 +65,16 @@ class Job(NumberedJob):
                            "or a function of a batch's number, lambda i: dataset[i % len(dataset)]")  # fmt: skip
         self.model = model
         self._check_data("validation=", validation)
+        data.check_lengths(validation)
         if not is_count(batch_size, math.inf) or batch_size < 1:
             raise JobError(f"batch_size={shown(batch_size, 80)}: give a whole number of examples, at least 1")
         super().__init__(train)
         self._validation = validation
         self._batch_size = int(batch_size)
         with calling("train", "at the first batch"):
-            _build(model, self._next_batch()[0])
+            batch = self._next_batch()
+            _build(model, batch[0])
+        self._examples = (inner.gradient_accumulation_steps or 1) * data.length(batch)  # of an update
         _give_as_fit(model)
 
     def step(self, lr: float, **controls: float) -> float:
@@ -95,15 +99,27 @@ class Job(NumberedJob):
         self._check_data("train gave ", batch)
         return batch
 
-    def _check_data(self, source: str, data: Any) -> None:
-        if not _are_data(data):
-            raise JobError(f"{source}{shown(data, 80)}: {_DATA}")
-        if len(data) == 1 and not _trains_itself(self.model) and self.model.loss is not None:
-            raise JobError(f"{source}{shown(data, 80)}: give (inputs, targets), since the model's loss needs targets")
+    def _check_data(self, source: str, given: Any) -> None:
+        if not data.are_data(given):
+            raise JobError(f"{source}{shown(given, 80)}: {data.NEED}")
+        if len(given) == 1 and not _trains_itself(self.model) and self.model.loss is not None:
+            raise JobError(f"{source}{shown(given, 80)}: give (inputs, targets), since the model's loss needs targets")
 
     def evaluate(self) -> float:
         """The mean loss over the validation data; the training goes on as if it had not been. An optimizer with
         `use_ema` ends a `fit` with its averages, so they are measured; `finalize_variable_values` writes them."""
+        return self._measured(self._validation)
+
+    def estimate(self, updates: float) -> float:
+        """The same over examples spread evenly over the validation data, for about the cost of `updates` updates, each
+        of three forward passes of a batch: over about 512 at least."""
+        size = data.length(self._validation)
+        wanted = fewest(min(3 * updates * self._examples, size))
+        if wanted >= size:
+            return self.evaluate()
+        return self._measured(data.taken(self._validation, evenly(wanted, size)))
+
+    def _measured(self, examples: tuple[Any, ...]) -> float:
         before = _random_state()  # Keras's data loader draws from torch's generator
         model, optimizer = self.model, self.model.optimizer
         averaged = getattr(optimizer, "inner_optimizer", optimizer).use_ema and int(optimizer.iterations) > 0
@@ -114,7 +130,7 @@ class Job(NumberedJob):
             optimizer.finalize_variable_values(model.trainable_variables)
             # Copies: on JAX these are the optimizer's own arrays, and `evaluate` gives its model's away.
             _assign(model.trainable_variables, _values(model.trainable_variables))
-        inputs, targets, weights = (*self._validation, None, None)[:3]
+        inputs, targets, weights = (*examples, None, None)[:3]
         measured = model.evaluate(
             inputs, targets, sample_weight=weights, batch_size=self._batch_size, verbose=0, return_dict=True
         )
@@ -168,15 +184,6 @@ def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
         variable.assign(value.copy())  # on torch it may take the memory as it is
 
 
-def _are_data(parts: Any) -> bool:
-    """Whether there are inputs, and maybe targets and weights: nothing but arrays of examples, however nested; weights
-    may be None."""
-    if not isinstance(parts, list | tuple) or not 1 <= len(parts) <= 3:
-        return False
-    arrays = keras.tree.flatten([*parts[:2], *(part for part in parts[2:] if part is not None)])
-    return bool(arrays) and all(getattr(array, "shape", ()) for array in arrays)
-
-
 def _loss(call: str, measured: Any) -> float:
     """The loss among what a model's `train_step` or `test_step` gave."""
     if not isinstance(measured, dict) or "loss" not in measured:
@@ -210,14 +217,9 @@ def _give_as_fit(model: Any) -> None:
     def given_as_fit(*arguments: Any) -> Any:
         *state, batch = arguments  # on JAX there is a state
         packed = keras.utils.pack_x_y_sample_weight(*batch)
-        return train_step(*state, keras.tree.map_structure(_tensor, packed))
+        return train_step(*state, keras.tree.map_structure(data.tensor, packed))
 
     model.train_step = given_as_fit
-
-
-def _tensor(array: Any) -> Any:
-    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(array.dtype))
-    return keras.ops.convert_to_tensor(array, keras.config.floatx() if is_float else None)
 
 
 def _random_state() -> dict[str, Any]:

@@ -92,11 +92,21 @@ def _keeps_states(job: Job, lr: float, steps: int) -> str | None:
 
 def _evaluates(job: Job, lr: float, steps: int) -> str | None:
     """evaluate changes nothing"""
+    return _measures(job, job.evaluate, lr, steps)
+
+
+def _estimates(job: Job, lr: float, steps: int) -> str | None:
+    """estimate, if it has it, changes nothing"""
+    estimate = getattr(job, "estimate", None)
+    return _measures(job, lambda: estimate(1.0), lr, steps) if callable(estimate) else None
+
+
+def _measures(job: Job, measure: Callable[[], float], lr: float, steps: int) -> str | None:
     state = job.state()
     first = _losses(job, lr, steps)
     job.restore(state)
-    one = number(job.evaluate())  # read before the next, which may be written into the same memory
-    other = number(job.evaluate())
+    one = number(measure())  # read before the next, which may be written into the same memory
+    other = number(measure())
     if not _same(one, other):
         return f"it gave {one!r}, and then {other!r}; it must give the same number"
     return _differ(first, _losses(job, lr, steps))
@@ -156,7 +166,8 @@ def _reseeds(job: Job, lr: float, steps: int) -> str | None:
 
 
 CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
-    _restores, _restores_again, _keeps_states, _evaluates, _trains, _obeys, _takes_controls, _reseeds,
+    _restores, _restores_again, _keeps_states, _evaluates, _estimates, _trains, _obeys, _takes_controls,
+    _reseeds,
 )  # fmt: skip
 """Each returns how its promise, its docstring, is broken; or None."""
 

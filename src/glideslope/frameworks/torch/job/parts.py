@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from glideslope.frameworks.estimates import evenly, fewest
 from glideslope.frameworks.naming import naming
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.loader_checks import length
 
 _MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
-_FEWEST = 512  # examples in an estimate
 _KEPT = 2**29  # bytes of the batches that are kept at most; 512 images of 224 x 224 have 0.6 of them
 
 
@@ -117,11 +117,6 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def fewest(examples: float) -> int:
-    """The examples of an estimate, at least 512: the mean of fewer would rank runs by chance."""
-    return max(_FEWEST, math.ceil(examples))
-
-
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
@@ -135,7 +130,7 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
     count = max(round(wanted / max(sizes, default=1)), 1)
     if count >= len(indices):
         return loader
-    chosen = [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
+    chosen = [indices[place] for place in evenly(count, len(indices))]
     by_batch: dict[str, Any] = (
         {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
     )
