@@ -13,6 +13,7 @@ from glideslope.errors import (  # fmt: skip
     FileError,
     FrameworkError,
     GlideslopeError,
+    GlideslopeWarning,
     JobError,
     LawError,
     LayerError,
@@ -92,7 +93,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BatchError", "Controlled", "ConversionError", "DivergenceError", "DocumentError", "Feedback", "FeedbackError",
-    "FileError", "FrameworkError", "GlideslopeError", "Job", "JobError", "LawError", "LayerError",
+    "FileError", "FrameworkError", "GlideslopeError", "GlideslopeWarning", "Job", "JobError", "LawError", "LayerError",
     "NothingLearnedError", "Race", "RangeTest", "RunDirectoryError", "ScheduleError", "SearchError", "Tuned",
     "batches", "check_job", "export", "find", "from_deepspeed", "from_json", "from_keras", "from_optax",
     "from_torch", "from_transformers", "greedy", "guard", "json_schema", "laws", "layers", "load_checkpoint", "plateau",

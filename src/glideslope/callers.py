@@ -13,10 +13,3 @@ def callers() -> Iterator[FrameType]:
     frames = walk_stack(currentframe())
     next(frames)  # that of this function
     return (frame for frame, _ in frames)
-
-
-def caller_level(*libraries: str) -> int:
-    """The `stacklevel` of a warning that points to the nearest caller outside this library and others."""
-    names = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in callers()]
-    inside = {__name__.partition(".")[0], *libraries}
-    return next((level for level, name in enumerate(names) if name not in inside), len(names) - 1)

@@ -5,6 +5,10 @@ class GlideslopeError(Exception):
     """The base of every error that Glideslope raises."""
 
 
+class GlideslopeWarning(UserWarning):
+    """What Glideslope warns of."""
+
+
 class ScheduleError(GlideslopeError, ValueError):
     """A schedule can't be made, parsed or resolved from the values given."""
 

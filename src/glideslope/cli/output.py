@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from glideslope.errors import FileError, reason
 from glideslope.escape import lines, visible
+from glideslope.warning import print_as_lines
 
 _lent: tuple[TextIO, int, TextIO, TextIO] | None = None
 """While standard output is lent: the stream that it was, a descriptor of the same, the stream for results, and the
@@ -99,8 +100,7 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (for as long as the process lives)
-    written = warnings.formatwarning
-    warnings.formatwarning = lambda *args, **options: lines(written(*args, **options))
+    print_as_lines()
 
 
 def lend() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from glideslope.conversion.torch_readers import READERS, Place, Reader, initial_
 from glideslope.errors import ConversionError
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
+from glideslope.warning import warn
 
 if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
@@ -61,18 +61,16 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
     slope = (initial * other(updates) - rate) / initial
     made_with = float(scheduler.optimizer.defaults.get("lr", initial))
     if name_of(scheduler) in ("OneCycleLR", "CyclicLR") and not math.isclose(initial, made_with, rel_tol=1e-9):
-        warnings.warn(
+        warn(
             f"torch's {name_of(scheduler)} has set the group's initial_lr to {initial:g} in place of {made_with:g}: "
             f"the schedule is a factor of {initial:g}; for an optimizer that it hasn't touched, "
             f"gs.torch.Scheduler(..., peak={initial:g})",
-            stacklevel=3,
         )
     if abs(rate - last) <= 1e-6 * max(rate, last) + 1e-12 * initial:  # a recursion rounds, in a tensor to float32
         if other != schedule and abs(slope) < 1e-9:
-            warnings.warn(
+            warn(
                 f"the rate of this {name_of(scheduler)} after {plural(updates, 'update')} says nothing of where it "
                 f"began: the group's initial_lr of {initial:g} is assumed; convert it before the training",
-                stacklevel=3,
             )
         return schedule
     start = initial + (last - rate) / slope if slope else math.nan
@@ -83,11 +81,10 @@ def _of_group(scheduler: Any, group: int) -> Schedule:
         )
     digits = 12 if updates else 15
     start = initial * float(f"{start / initial:.{digits}g}")
-    warnings.warn(
+    warn(
         f"this {name_of(scheduler)} began at a rate of {start:g}, not at the group's initial_lr of {initial:g}, which "
         "another scheduler or you set: the schedule is a factor of initial_lr, and gives torch's rates of this "
         "scheduler alone",
-        stacklevel=3,
     )
     return _read(scheduler, Place(group, start, updates))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import lightning
@@ -15,6 +14,7 @@ from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Forecast as TorchForecast
 from glideslope.frameworks.torch import Scheduler
 from glideslope.renamed import was_called
+from glideslope.warning import warn
 
 __all__ = ["Forecast", "Job", "scheduled"]
 
@@ -89,11 +89,11 @@ class Forecast(lightning.Callback):
 def _length(module: lightning.LightningModule) -> int | None:
     """The updates of the whole training; None where it has no end that is known."""
     if not module.automatic_optimization:
-        warnings.warn(
+        warn(
             "with manual optimization the trainer counts the steps of all optimizers, and how many micro-batches "
             "make an update isn't known: the horizon may be too long; give gs.lightning.scheduled steps=, the "
             "updates of this optimizer",
-            stacklevel=6,
+            "lightning",
         )
     steps = module.trainer.estimated_stepping_batches
     return int(steps) if 0 < steps < math.inf else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from glideslope.frameworks.naming import PreparedError, naming
 from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.loader_checks import checked_loaders
+from glideslope.warning import warn
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,9 @@ def prepared(
             "loader and limit_val_batches that isn't 0"
         )
     if trainer.lr_scheduler_configs:
-        warnings.warn(
-            "configure_optimizers made a scheduler, which a job doesn't use: the search sets the rates", stacklevel=3
+        warn(
+            "configure_optimizers made a scheduler, which a job doesn't use: the search sets the rates",
+            "lightning",
         )
     generators, state = iterations[0]
     randomness.load(state, generators)
@@ -110,7 +111,7 @@ def _check(trainer: lightning.Trainer, module: Any, datamodule: Any) -> None:
         raise JobError("the Trainer has reload_dataloaders_every_n_epochs: a position in such data can't be restored")
     changing = (BaseFinetuning, GradientAccumulationScheduler, StochasticWeightAveraging)
     if names := [type(one).__name__ for one in settings.callbacks if isinstance(one, changing)]:
-        warnings.warn(f"a job doesn't run the Trainer's callbacks: {', '.join(names)}", stacklevel=4)
+        warn(f"a job doesn't run the Trainer's callbacks: {', '.join(names)}", "lightning")
 
 
 def _one_optimizer(configured: Any) -> Any:

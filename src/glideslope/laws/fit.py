@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from glideslope.callers import caller_level
 from glideslope.errors import LawError
 from glideslope.laws import bins
 from glideslope.laws.batch_sizes import extent, reference_batch
@@ -20,6 +18,7 @@ from glideslope.laws.curve_problem import Problem, shift_of
 from glideslope.laws.form import MULTI_POWER
 from glideslope.laws.law import MOST_NOISE, Fitted, Law
 from glideslope.laws.run import Run, used, without_twins
+from glideslope.warning import warn
 
 ROUGH, FINE = 1e-3, 1e-6  # how well a minimum is found at first, and in the end
 ROUGH_RUNS, ROUGH_POINTS = 10, 1_000  # runs, and points of all of them, that the priors are tried with
@@ -107,7 +106,7 @@ def fit(runs: Sequence[Run], *, form: str = "general") -> Law:
     )  # fmt: skip
     if not law.doubt:
         return law
-    warnings.warn(law.doubt, stacklevel=caller_level())
+    warn(law.doubt)
     return replace(law, notes=(*law.notes, law.doubt))
 
 

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import numpy as np
 from scipy.special import ndtri
 
-from glideslope.callers import caller_level
 from glideslope.documents import sealed, shown
 from glideslope.errors import DocumentError, LawError, ScheduleError
 from glideslope.files import write_atomically
@@ -28,6 +26,7 @@ from glideslope.schedules import Schedule
 from glideslope.schedules.arguments import as_kind, checked
 from glideslope.schedules.numbers import is_count
 from glideslope.shown import Shown
+from glideslope.warning import warn
 
 VERSION = 5  # of the file of a law
 AT_ONCE = 2048  # losses that are predicted at a time: what is in between has one number for each of them and each knot
@@ -206,8 +205,8 @@ class Law(Shown, ByValue):
         if np.any(loss < lowest):
             warn(
                 f"the law says less than its lowest loss, {lowest:.4g}, which is given: these rates are far from those "
-                "fitted", stacklevel=caller_level(),
-            )  # fmt: skip
+                "fitted"
+            )
         return np.asarray(np.maximum(loss, lowest))
 
     def _knots(self, lr: Any, step: Any, batch_size: Any) -> Iterator[Knots]:

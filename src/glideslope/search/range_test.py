@@ -111,7 +111,7 @@ def range_test(trials: Trials, *, low: float, high: float, steps: int, sweeps: i
         trials.bound += _COMPARED
         at_once = _swept(trials, np.full(_COMPARED, high), 0, sweeps)
         if np.array_equal(at_once, losses[0][: len(at_once)]):
-            ignored.warn(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}")
+            ignored.warn_by(f"{_COMPARED} updates at {high:g} gave the losses of a sweep that begins at {low:g}")
     return replace(result, updates=trials.updates)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,7 @@ from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import plain
 from glideslope.schedules.units import first_in
+from glideslope.warning import warn
 
 
 class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
@@ -85,10 +85,10 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         others = [name for name, value in vars(model).items() if isinstance(value, keras.optimizers.Optimizer)
                   and value not in (model.optimizer, self._optimizer)]  # fmt: skip
         if others:
-            warnings.warn(
+            warn(
                 f"this model has other optimizers too, {', '.join(others)}: gs.keras.Scheduler sets the rate of "
                 "model.optimizer alone; put a gs.keras.Schedule into the others",
-                stacklevel=2,
+                "keras",
             )
         self._last_set = float(self._optimizer.learning_rate)
         self._every = self._optimizer.gradient_accumulation_steps or 1
@@ -109,19 +109,19 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             self._timed = self._with_horizon()
             self._may_be_restored = self._seen > 0
             if epoch and not self._seen:
-                warnings.warn(
+                warn(
                     f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
                     "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
                     "further on, schedule.over(steps).skip(updates)",
-                    stacklevel=2,
+                    "keras",
                 )
             if self.feedback and not epoch:
                 self.feedback_state = self.feedback.init()
             elif self.feedback and self.feedback_state == self.feedback.init():
-                warnings.warn(
+                warn(
                     "this fit goes on at a later epoch, and the feedback begins anew: give it the state that it had, "
                     "load_state_dict(callback.state_dict())",
-                    stacklevel=2,
+                    "keras",
                 )
             self._begin = 0 if epoch else self._seen // self._every
             if self.model.steps_per_execution > 1:
@@ -156,10 +156,10 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self._stop_following()
         self._set(rate)
         if self.feedback and self.feedback_state == self.feedback.init():
-            warnings.warn(
+            warn(
                 f"no epoch's logs had {self.monitor!r}, so {self.feedback} got no measurement and moved no rate: "
                 "give fit validation_data, or the callback another monitor=",
-                stacklevel=2,
+                "keras",
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -206,11 +206,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         rate = float(self._optimizer._learning_rate)
         if not (self._warned or self._may_be_restored or math.isclose(rate, self._last_set, rel_tol=1e-5)):
             self._warned = True
-            warnings.warn(
+            warn(
                 f"the rate is {rate:g}, and gs.keras.Scheduler had set {self._last_set:g}: something else sets it too, "
                 "Keras's ReduceLROnPlateau or LearningRateScheduler perhaps. What it sets is lost: of the two, keep "
                 "one (gs.plateau is a ReduceLROnPlateau that multiplies a schedule)",
-                stacklevel=2,
+                "keras",
             )
 
     def _batches_seen(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import warnings
 import weakref
 from collections import UserDict
 from collections.abc import Callable, Sequence
@@ -15,7 +14,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, RunDirectoryError
 from glideslope.files import digest, write_atomically
 from glideslope.search.directory.marker import Marker, check_accepted, check_arguments, check_plain
@@ -26,6 +24,7 @@ from glideslope.search.runs.unfinished import Saving, Unfinished
 from glideslope.search.storage import places, result_files, run_files, stored
 from glideslope.search.storage.identity import OF_DATA, differences, flat, joined, versions
 from glideslope.search.storage.lock import Lock
+from glideslope.warning import warn
 
 CHECKPOINT_EVERY = 60.0  # the least seconds between two checkpoints of a run
 _REMOVED = (run_files.UNFINISHED, run_files.TRAINED)  # where they are empty
@@ -120,10 +119,9 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def give_up(self, error: DocumentError) -> None:
         """Says once that the state of the job has no safe form: no run is checkpointed then."""
         if not self.stores_no_state:
-            warnings.warn(
+            warn(
                 f"the job's {error}: so runs aren't checkpointed, and a killed one begins anew; give state() as "
                 "arrays, tensors and plain data",
-                stacklevel=caller_level(),
             )
         self.stores_no_state = True
 

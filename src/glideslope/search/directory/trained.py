@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from glideslope.callers import caller_level
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError, RunDirectoryError
 from glideslope.files import checked_path
@@ -19,6 +17,7 @@ from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.storage import run_files, states, stored
 from glideslope.search.storage.places import Folder
+from glideslope.warning import warn
 
 
 class Trained(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,7 +66,7 @@ def _save(
         text = sealed(msgspec.to_builtins(trained), indent=1)
         directory.save(document, lambda file: file.write(f"{text}\n".encode()))
     except FileError as error:
-        warnings.warn(f"the state of the trained job isn't saved: {error}", stacklevel=caller_level())
+        warn(f"the state of the trained job isn't saved: {error}")
     else:
         return trained
     return None

@@ -23,6 +23,7 @@ from glideslope.search.jobs.calls import FAILURES, described
 from glideslope.search.jobs.job import IN_A_FILE
 from glideslope.search.jobs.scalars import whole
 from glideslope.search.runs import preemption
+from glideslope.warning import print_as_lines
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -142,6 +143,7 @@ class _Process:
 def _begin(wanted: Connection, environment: dict[str, str]) -> None:
     """What a worker does first: an interrupt of the terminal is for the search, which ends its workers."""
     os.environ.update(environment)
+    print_as_lines()
     interrupts.ignore()
     signal.signal(signal.SIGTERM, lambda number, frame: _leave_after_saving())
     threading.Thread(target=_end_with, args=(wanted,), daemon=True).start()

@@ -21,6 +21,7 @@ from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.shards import Shards, pickled, unpickled
 from glideslope.search.jobs.start import optimizer_of
 from glideslope.search.jobs.used_files import watched
+from glideslope.warning import print_as_lines
 
 _OPTIONAL = ("reseed", "estimate", "skip", "average", "evaluate_average")
 _HOST = "127.0.0.1"
@@ -117,6 +118,7 @@ class Ranks:
 
 def _serve(calls: Connection, environment: dict[str, str], make: Callable[[], Any]) -> None:
     """What a rank does: it makes the calls that it is sent, until there are no more."""
+    print_as_lines()
     interrupts.ignore()
     os.environ.update(environment)
     job: Any = None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 
-from glideslope.callers import caller_level
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError, FileError
 from glideslope.search.runs import preemption
@@ -19,6 +17,7 @@ from glideslope.search.runs.position import Position
 from glideslope.search.storage import places, states, stored
 from glideslope.search.storage.lock import Lock
 from glideslope.search.storage.places import Place
+from glideslope.warning import warn
 
 LEAST_SPACING = 50.0
 """How many times what a checkpoint costs lies between two of them at least: so they take under 2% of the time."""
@@ -74,9 +73,8 @@ class Checkpoints:
             self._give_up(error)
         except FileError as error:
             self._due = math.inf
-            warnings.warn(
+            warn(
                 f"this run can't be checkpointed, and goes on without: {error}; killed, it would begin anew",
-                stacklevel=caller_level(),
             )
 
     def latest(self) -> tuple[Position, Any] | None:
@@ -84,15 +82,14 @@ class Checkpoints:
         try:
             numbered = self._numbered()
         except FileError as error:
-            warnings.warn(f"no checkpoint can be read, so the run begins anew: {error}", stacklevel=caller_level())
+            warn(f"no checkpoint can be read, so the run begins anew: {error}")
             return None
         for _, document in reversed(numbered):
             try:
                 position, content = self._read(document)
             except DocumentError as error:
-                warnings.warn(
+                warn(
                     f"the checkpoint {document} is damaged ({error}): the run goes on from before",
-                    stacklevel=caller_level(),
                 )
                 continue
             return position, content

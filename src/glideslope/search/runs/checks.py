@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glideslope.callers import caller_level
 from glideslope.documents import shown
 from glideslope.errors import SearchError
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job, controls_of
 from glideslope.search.runs import labels
 from glideslope.search.runs.contestant import Contestant
+from glideslope.warning import warn
 
 if TYPE_CHECKING:
     from glideslope.search.trials import Trials
@@ -41,10 +40,9 @@ def warn_of_no_text(contestants: Iterable[Contestant]) -> None:
     """Says once that a memory can't give back, to another process, the runs of what has no text form."""
     without = [contestant.name for contestant in contestants if not labels.has_text(contestant.schedule)]
     if without:
-        warnings.warn(
+        warn(
             f"{', '.join(without)}: without a text form, by which a memory finds runs again; a search that goes on in "
             "another process makes them again",
-            stacklevel=caller_level(),
         )
 
 

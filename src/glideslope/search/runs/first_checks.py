@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from glideslope.callers import caller_level
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import calling
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.time_limit import one_run
 from glideslope.search.runs.drive import drive
+from glideslope.warning import warn
 
 _CHECKED = np.array([1e-8, 1e-2, 1e-2])  # the rates of the updates that show whether a job is restored
 _INEXACT = 1e-3  # by how much, relatively, a loss may differ where a device computes in another order
@@ -44,11 +43,10 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
             "(deepcopy), the optimizer's state too; gs.check_job tells what isn't restored"
         )
     if not np.array_equal(first, second, equal_nan=True):
-        warnings.warn(
+        warn(
             f"the job's runs aren't repeated exactly: the same updates gave the losses {first}, then {second}. A GPU "
             "that adds in another order does this (torch.use_deterministic_algorithms(True) prevents it); else "
             "something isn't restored, and gs.check_job tells what",
-            stacklevel=caller_level(),
         )
     return len(first) + len(second)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from glideslope.callers import caller_level
 from glideslope.errors import DocumentError, FileError
 from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.storage import stored
 from glideslope.search.storage.lock import Lock
 from glideslope.search.storage.places import Place, place_at
+from glideslope.warning import warn
 
 
 @dataclass(frozen=True)
@@ -69,4 +68,4 @@ class Unfinished:
         try:
             self.delete(stem)
         except FileError as error:
-            warnings.warn(f"checkpoints that aren't needed any more are left: {error}", stacklevel=caller_level())
+            warn(f"checkpoints that aren't needed any more are left: {error}")

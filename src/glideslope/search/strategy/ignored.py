@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
 
-from glideslope.callers import caller_level
 from glideslope.search.runs.contestant import Run
 from glideslope.search.strategy.learned import learned_clearly
+from glideslope.warning import warn
 
 ALIKE = 3
 """The rates, of runs that learned, at which all losses may not be the same."""
@@ -25,15 +24,14 @@ def warn_of_ignored_rate(runs: Iterable[Run]) -> None:
         rates = {run.curve[0][: min(len(one.losses) for one in some)].tobytes() for run in some}
         same = len(rates) >= ALIKE and all(np.array_equal(run.losses, longest[: len(run.losses)]) for run in some)
         if same and all(map(learned_clearly, some)):
-            warn(f"all {len(some)} runs of seed {seed} gave the same losses, whatever their rates")
+            warn_by(f"all {len(some)} runs of seed {seed} gave the same losses, whatever their rates")
             return
 
 
-def warn(what: str) -> None:
+def warn_by(what: str) -> None:
     """Warns of what shows that a step ignores its rate, and says what to do."""
-    warnings.warn(
+    warn(
         f"{what}: so the job's step doesn't use its rate, and the answer says nothing. Let step use the rate that it "
         "is given, in the place of one that the optimizer was made with; in Optax, optax.inject_hyperparams, or a rate "
         "of 1 and updates times the rate that update is given",
-        stacklevel=caller_level(),
     )

@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import tempfile
-import warnings
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from glideslope.callers import caller_level
 from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.average import averages_of
@@ -26,6 +24,7 @@ from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.plural import plural
+from glideslope.warning import warn
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -239,7 +238,7 @@ class OnDisk:
         except FileError as error:
             if not self._warned:
                 self._warned = True
-                warnings.warn(f"{error}: this snapshot is kept in memory", stacklevel=caller_level("torch"))
+                warn(f"{error}: this snapshot is kept in memory", "torch")
             return copy
         return OnFile(file, hashlib.sha256(data).digest())
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from glideslope.callers import caller_level
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 from glideslope.plural import plural
+from glideslope.warning import warn
 
 UNMEASURED = 1000  # updates that a feedback, other than a guard, may go without a measurement, at the least
 COMPILED = (
@@ -29,7 +28,7 @@ class Notices:
         """Warns, unless something of this kind was said before."""
         if kind not in self._kinds:
             self._kinds.add(kind)
-            warnings.warn(message, stacklevel=caller_level("torch"))
+            warn(message, "torch")
 
     def silence(self, kind: str) -> None:
         """Gives no warning of this kind from here on."""
