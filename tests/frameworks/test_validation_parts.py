@@ -149,3 +149,17 @@ def test_batches_of_another_kind_are_read_each_time():
     made = estimates(job_of(data, loss, collate_fn=Holder))
     assert made == pytest.approx(estimates(job_of(Counted(2000))), rel=1e-6)
     assert data.read.count(data.read[-1]) == 4
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: (rows, rows), lambda rows: {"x": rows}])
+def test_an_estimate_by_a_list_of_batches_is_of_some_of_them(kind, wrap):
+    data = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0))
+    batches = kind(map(wrap, data.split(50)))
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters())
+    job = gs.torch.Job(model, optimizer, train_loader=[data[:8]], validation_loader=batches, batch_loss=squares)
+    spaced = torch.cat([data[start : start + 50] for start in range(100, 2000, 200)])  # each fourth batch, 500 examples
+    with torch.no_grad():
+        assert job.estimate(1) == pytest.approx(model(spaced).square().mean().item())
+        assert job.evaluate() == pytest.approx(model(data).square().mean().item())

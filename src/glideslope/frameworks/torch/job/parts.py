@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from glideslope.frameworks.estimates import evenly, fewest
 from glideslope.frameworks.naming import naming
 from glideslope.frameworks.torch.job import randomness
+from glideslope.frameworks.torch.job.batch import examples
 from glideslope.frameworks.torch.job.loader_checks import length
 
 _MOST = 100_000  # batches that are looked through in a sampler that doesn't say how many it has
@@ -119,6 +120,9 @@ def _same(one: Any, other: Any) -> bool:
 
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
+    if type(loader) in (list, tuple):
+        given = list(loader)[:most]
+        return _chosen(given, list(map(examples, given)), wanted) or loader
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
@@ -127,10 +131,8 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
     if not known and len(indices) == _MOST:  # it may be endless
         return loader
     sizes = [len(item) if isinstance(item, Sized) else 1 for item in indices]
-    count = max(round(wanted / max(sizes, default=1)), 1)
-    if count >= len(indices):
+    if not (chosen := _chosen(indices, sizes, wanted)):
         return loader
-    chosen = [indices[place] for place in evenly(count, len(indices))]
     by_batch: dict[str, Any] = (
         {"batch_sampler": chosen} if loader.batch_sampler is not None else {"batch_size": None, "sampler": chosen}
     )
@@ -139,3 +141,9 @@ def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Itera
         worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
         generator=loader.generator, pin_memory=loader.pin_memory, timeout=loader.timeout,
     )  # fmt: skip
+
+
+def _chosen(batches: Sequence[Any], sizes: Sequence[int], wanted: int) -> list[Any]:
+    """Some of the batches, which have about so many examples; none where all are needed."""
+    count = max(round(wanted / max(sizes, default=1)), 1)
+    return [batches[place] for place in evenly(count, len(batches))] if count < len(batches) else []
