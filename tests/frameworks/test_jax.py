@@ -1,5 +1,7 @@
 """A schedule in Optax as it stands, and the JAX job."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,6 +88,38 @@ def make_job(seed=0):
 @pytest.mark.parametrize("steps", [3, 7])  # an epoch is 5 updates
 def test_the_job_conforms(steps):
     gs.check_job(make_job(), lr=0.01, steps=steps)
+
+
+def test_a_search_estimates_by_the_function_that_is_given():
+    calls = {"all": 0, "part": 0}
+
+    def measured(name, factor):
+        def measure(params):
+            calls[name] += 1
+            return factor * jnp.sum(params**2)
+
+        return measure
+
+    def job(seed, **options):
+        params = 1.0 + jax.random.uniform(jax.random.PRNGKey(seed), (3,))
+        return gs.jax.Job(
+            params,
+            (),
+            lambda p, s, b, lr: (p - lr * 2 * p, s, jnp.sum(p**2)),
+            lambda t: None,
+            measured("all", 1),
+            **options,
+        )
+
+    with_estimates = gs.tune(partial(job, estimate=measured("part", 2)), 200, overhead=1)
+    assert calls["part"] > 2 * calls["all"] > 0
+    assert with_estimates.final_loss == with_estimates.job.evaluate()
+    gs.check_job(job(0, estimate=measured("part", 2)), lr=0.01)
+    assert not hasattr(job(0), "estimate")
+    with pytest.raises(gs.JobError, match="estimate=3: give a function"):
+        job(0, estimate=3)
+    with pytest.raises(gs.JobError, match=r"estimate: .*None"):
+        job(0, estimate=lambda params: None).estimate(1.0)
 
 
 def test_a_donating_update_leaves_states_alone():

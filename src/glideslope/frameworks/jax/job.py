@@ -31,9 +31,11 @@ class Job(NumberedJob):
             as `optax.inject_hyperparams`, or as a factor of updates made with a rate of 1.
         data: the batch of each update, a function of its number, counted from 0, such as `gs.jax.Batches`.
         evaluate: params -> the validation loss.
+        estimate: params -> the same of some of the validation data, such as 512 examples spread over them; most of a
+            search's measurements are by it, where it is given.
 
     Raises:
-        JobError: `update`, `data` or `evaluate` can't be called.
+        JobError: `update`, `data`, `evaluate` or `estimate` can't be called.
 
     >>> import jax.numpy as jnp, glideslope as gs
     >>> def update(params, opt_state, batch, lr):
@@ -57,11 +59,15 @@ class Job(NumberedJob):
     skipped: int
 
     def __init__(
-        self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any]
-    ) -> None:
+        self, params: Any, opt_state: Any, update: Update, data: Callable[[int], Any], evaluate: Callable[[Any], Any],
+        *, estimate: Callable[[Any], Any] | None = None,
+    ) -> None:  # fmt: skip
         check_kind(JobError, Callable, "a function, update(params, opt_state, batch, lr)", update=update)
         check_kind(JobError, Callable, "a function, data(t), the batch of update t, or gs.jax.Batches", data=data)
         check_kind(JobError, Callable, "a function, evaluate(params), the validation loss", evaluate=evaluate)
+        if estimate is not None:
+            check_kind(JobError, Callable, "a function, estimate(params), of some validation data", estimate=estimate)
+            self.estimate = lambda updates: self._measured("estimate", estimate)  # a job without one measures all
         for leaf in jax.tree.leaves(params):
             check_kind(JobError, _LEAF, "a pytree of arrays", params=leaf)
         for leaf in jax.tree.leaves(opt_state):
@@ -88,11 +94,14 @@ class Job(NumberedJob):
 
     def evaluate(self) -> float:
         """The validation loss."""
-        loss = self._evaluate(self.params)
+        return self._measured("evaluate", self._evaluate)
+
+    def _measured(self, name: str, measure: Callable[[Any], Any]) -> float:
+        loss = measure(self.params)
         try:
             return number(loss)
         except TypeError as error:
-            raise JobError(f"evaluate: {error}") from None
+            raise JobError(f"{name}: {error}") from None
 
     def state(self) -> dict[str, Any]:
         """A snapshot of all that the next step depends on: a pytree of arrays, and the data."""
