@@ -211,6 +211,13 @@ class Untold(keras.Model):
         return ({}, arguments[0]) if len(arguments) > 1 else {}
 
 
+class Elsewhere(keras.Model):
+    """Its own optimizer makes its updates, of which model.optimizer knows nothing."""
+
+    def train_step(self, *arguments):
+        return ({"loss": 1.0}, arguments[0]) if len(arguments) > 1 else {"loss": 1.0}
+
+
 def step_of(made, train=BATCHES):
     return gs.keras.Job(made, train, (INPUTS, TARGETS)).step(0.1)
 
@@ -221,6 +228,16 @@ MISTAKES = {
     "a generator": (lambda: step_of(model(), iter([])), r"a function of a batch's number, lambda i: dataset\[i %"),
     "no loss": (lambda: step_of(model(kind=Untold)), "the model's train_step gave {}: give a dict .* with 'loss'"),
     "data that end": (lambda: step_of(model(), [].__getitem__), r"no batch 0.*IndexError.*begin again"),
+    "another optimizer": (
+        lambda: step_of(model(kind=Elsewhere)),
+        r"^1000 batches in a row gave no update of model\.optimizer: .* or train_step uses another optimizer$",
+    ),
+    "frames": (lambda: gs.keras.Batches((Frame(INPUTS), TARGETS), 16), r"\(inputs,\); of a DataFrame, its to_numpy"),
+    "frames of jax": (lambda: gs.jax.Batches((INPUTS, Frame(TARGETS)), 16), "of a DataFrame, its to_numpy"),
+    "batches of frames": (
+        lambda: step_of(model(), lambda i: (Frame(INPUTS[:16]), TARGETS[:16])),
+        r"train gave .*Frame.*: give arrays; of a DataFrame, its to_numpy\(\)",
+    ),
     "a dict": (lambda: gs.keras.Batches({"a": INPUTS}, 16), "give a tuple of arrays"),
     "other targets": (lambda: gs.keras.Job(model(), BATCHES, (MANY, TARGETS)), r"arrays of lengths \[80, 2000\]: give"),
     "numbers": (lambda: gs.keras.Batches(([1, 2], [3, 4]), 2), "arrays=1: give a tuple of arrays"),
@@ -232,6 +249,25 @@ def test_mistakes(mistake):
     call, says = MISTAKES[mistake]
     with pytest.raises(gs.JobError, match=says):
         call()
+
+
+def with_a_bad_row(seed, kind="inputs"):
+    data = {"inputs": MANY.copy(), "validation": MANY.copy()}
+    data[kind][7, 2] = np.nan
+    return gs.keras.Job(
+        model(seed=seed), gs.keras.Batches((data["inputs"][:80], TARGETS), 16), (data["validation"], SUMS)
+    )
+
+
+def test_one_bad_row_of_the_data_is_all_that_is_said():
+    with pytest.raises(gs.SearchError, match=r"isn't finite at rates as different as .*: look at the data$"):
+        gs.tune(with_a_bad_row, 60)
+    for kind, says in (
+        ("inputs", "step makes an update: the loss of update 5 is nan at a rate of 0.01; .* or look for bad data"),
+        ("validation", "evaluate changes nothing: it gave nan: look at the validation data"),
+    ):
+        with pytest.raises(gs.JobError, match=rf"doesn't keep a promise of a job:\n{says}$"):
+            gs.check_job(with_a_bad_row(0, kind), lr=0.01)
 
 
 def test_a_model_that_returns_none():

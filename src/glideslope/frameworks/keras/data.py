@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from glideslope.documents import shown
 from glideslope.errors import JobError
 
 NEED = "give arrays, (inputs, targets), also with weights after them or without targets"
@@ -31,6 +32,13 @@ def check_lengths(validation: Any) -> None:
     lengths = {int(array.shape[0]) for array in keras.tree.flatten(validation) if array is not None}
     if len(lengths) > 1:
         raise JobError(f"validation= has arrays of lengths {sorted(lengths)}: give all as long as each other")
+
+
+def check_batch(batch: Any) -> None:
+    """Raises a JobError for a data frame, which `fit` takes, but not an update of one batch."""
+    for array in keras.tree.flatten(batch):
+        if array is not None and not hasattr(array, "dtype"):
+            raise JobError(f"train gave {shown(array, 80)}: give arrays; of a DataFrame, its to_numpy()")
 
 
 def taken(parts: Any, places: list[int]) -> Any:

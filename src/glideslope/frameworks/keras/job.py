@@ -97,6 +97,7 @@ class Job(NumberedJob):
     def _next_batch(self) -> Any:
         batch = super()._next_batch()
         self._check_data("train gave ", batch)
+        data.check_batch(batch)
         return batch
 
     def _check_data(self, source: str, given: Any) -> None:

@@ -107,6 +107,8 @@ def _measures(job: Job, measure: Callable[[], float], lr: float, steps: int) -> 
     job.restore(state)
     one = number(measure())  # read before the next, which may be written into the same memory
     other = number(measure())
+    if math.isnan(one):
+        return "it gave nan: look at the validation data"
     if not _same(one, other):
         return f"it gave {one!r}, and then {other!r}; it must give the same number"
     return _differ(first, _losses(job, lr, steps))
@@ -116,8 +118,12 @@ def _trains(job: Job, lr: float, steps: int) -> str | None:
     """step makes an update"""
     before = number(job.evaluate())
     losses = _losses(job, lr, steps)
-    if not all(map(math.isfinite, losses)):
-        return f"the losses {_shown(losses)} at a rate of {lr:g}; give check_job a lower one, or look for bad data"
+    for update, loss in enumerate(losses, 1):
+        if not math.isfinite(loss):
+            return (
+                f"the loss of update {update} is {loss:g} at a rate of {lr:g}; give check_job a lower one, or look for "
+                "bad data"
+            )
     after = number(job.evaluate())
     if not _unmoved(job, before, after):
         return None
@@ -180,11 +186,13 @@ SUMMATION = 1e-5
 
 def _same(one: float, other: float) -> bool:
     """Whether two validation losses of the same weights are equal, but for the order in which they were summed."""
-    return one == other or abs(one - other) <= SUMMATION * max(abs(one), abs(other))
+    return repr(one) == repr(other) or abs(one - other) <= SUMMATION * max(abs(one), abs(other))
 
 
 def _unmoved(job: Job, one: float, other: float) -> bool:
     """Whether two validation losses are of the same weights: equal, or as near as two measurements in a row are."""
+    if math.isnan(one):  # which says nothing, and is said elsewhere
+        return False
     exact = number(job.evaluate()) == number(job.evaluate())
     return one == other if exact else _same(one, other)
 
@@ -198,7 +206,7 @@ def _losses(job: Job, lr: float, steps: int) -> list[float]:
 
 
 def _differ(first: list[float], second: list[float]) -> str | None:
-    if first == second:
+    if repr(first) == repr(second):  # where it is nan again too
         return None
     return f"the losses {_shown(first)} came again as {_shown(second)}"
 
