@@ -1,7 +1,6 @@
 """The job from a Hugging Face Trainer against the Trainer's own `train()` and `evaluate()`."""
 
 import importlib.util
-import re
 from pathlib import Path
 
 import numpy as np
@@ -183,28 +182,6 @@ def test_what_can_not_be_measured_or_driven_is_named(tmp_path):
         gs.transformers.Job(Net())
     with pytest.raises(gs.JobError, match="persistent_workers"):
         gs.transformers.Job(trainer_of(tmp_path, dataloader_num_workers=1, dataloader_persistent_workers=True))
-
-
-@pytest.mark.parametrize("given", [None, 0.5, torch.tensor(0.5)], ids=str)
-@pytest.mark.parametrize("call", [lambda job: job.step(0.1), lambda job: job.evaluate()], ids=["step", "evaluate"])
-def test_a_model_that_gives_no_place_for_the_loss_is_named(tmp_path, given, call):
-    trainer = trainer_of(tmp_path)
-    job = gs.transformers.Job(trainer)
-    trainer.model.forward = lambda x, labels=None: given
-    with pytest.raises(gs.JobError, match=rf"^the model gave {re.escape(str(given))}: give a dict with 'loss', or a"):
-        call(job)
-
-
-def test_a_loss_function_of_the_user_s_takes_whatever_the_model_gives(tmp_path):
-    job = gs.transformers.Job(trainer_of(tmp_path, compute_loss_func=lambda outputs, *_, **__: outputs))
-    gave = []
-
-    def forward(x, labels=None):
-        gave.append(job.model.head(job.model.norm(x.repeat(1, 2))).square().mean())
-        return gave[-1]
-
-    job.model.forward = forward
-    assert [float(job.step(0.1)) for _ in range(3)] == [float(loss) for loss in gave]
 
 
 def test_a_loss_that_is_not_finite_is_not_left_out_of_the_mean(tmp_path):

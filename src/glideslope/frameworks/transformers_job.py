@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from numbers import Number, Real
+from numbers import Real
 from typing import Any
 
 import torch
@@ -232,27 +232,7 @@ def _checked(trainer: Any) -> AbstractContextManager[None]:
             given if options.get("compute_result") is False else _names(given, "compute_metrics")  # of a batch, or all
         ),
     }
-    functions = {each: _checking(getattr(trainer, each), check) for each, check in checks.items()}
-    if not is_own and trainer.compute_loss_func is None and trainer.label_smoother is None:
-        functions["compute_loss"] = _taking_the_loss(functions["compute_loss"])
-    return replaced(trainer, **functions)
-
-
-def _taking_the_loss(compute_loss: Callable[..., Any]) -> Callable[..., Any]:
-    """The Trainer's own `compute_loss`, which takes the loss out of what the model gives, with a check that it can."""
-
-    def checked(model: Any, *arguments: Any, **options: Any) -> Any:
-        def outputs(**inputs: Any) -> Any:
-            given = model(**inputs)
-            if given is not None and not isinstance(given, Number) and getattr(given, "shape", None) != ():
-                return given
-            raise JobError(
-                f"the model gave {shown(given, 80)}: give a dict with 'loss', or a tuple that begins with it"
-            )
-
-        return compute_loss(outputs, *arguments, **options)
-
-    return checked
+    return replaced(trainer, **{each: _checking(getattr(trainer, each), check) for each, check in checks.items()})
 
 
 def _checking(function: Any, check: Callable[[Any, Any, dict[str, Any]], Any]) -> Any:
