@@ -106,6 +106,7 @@ import held_out_few  # noqa: F401
 import held_out_further  # noqa: F401
 import held_out_later  # noqa: F401
 import held_out_ordinary  # noqa: F401
+import held_out_outside  # noqa: F401
 import held_out_plateaus  # noqa: F401
 import held_out_recipes  # noqa: F401
 import held_out_usual  # noqa: F401
