@@ -71,7 +71,7 @@ row have it: by the former eight of 132 searches within 2 change, the vision tra
 1.02, gratings 0.98, triplets 0.96, sigmoids 0.88, the others as before; by the latter the vision transformer ends at
 1.36, spirals at 1.13 and 1.33, others within 0.97 to 1.02.
 
-A full run looked at, and measured, in ten or 40 parts in place of 20, one or two seeds of all 78, over that, geometric
+A full run looked at, and measured, in ten or 40 parts in place of 20, one or two seeds of 78, over that, geometric
 means within 0.5, 1 and 2; how many are lower, and higher, by over a hundredth:
 
     ten, 95 searches each     1.03, 1.09, 0.97    6 and 13, 3 and 13, 8 and 6
@@ -82,7 +82,7 @@ Those of few examples miss where their validation loss was least, by 1 to 4%, an
 0.5); 40 cost twice as much.
 
 A full run looked at in 20 parts, its validation loss measured where something asks for it (backoff.py), over measured
-in all: half of the measurements, of healthy runs six. One seed of all 78 within 0.5, 1 and 2: 72, 76 and 73 of the
+in all: half of the measurements, of healthy runs six. One seed of 78 within 0.5, 1 and 2: 72, 76 and 73 of the
 answers are the same, three, two and two are higher by over a hundredth (at the most 1.045), one lower; geometric means
 0.999, 1.000, 1.000. By the measurements of 270 full runs that didn't back off these end 0.21% higher so, in the mean
 (five hundred clothes 8.5%); where each fifth part is measured, in place of each fourth, 0.54%, with 45% of the
