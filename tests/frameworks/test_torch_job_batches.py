@@ -177,3 +177,30 @@ def test_the_job_in_the_documentation_is_short_and_is_a_job():
     exec(code, names)
     gs.check_job(names["job"](0), lr=0.01)
     assert len(code.splitlines()) <= 12
+
+
+EXAMPLES = torch.randn(40, 3)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("targets", [torch.zeros(40), torch.zeros(40, 1), torch.zeros(40, 3, dtype=torch.long)])
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_inputs_and_targets_in_the_place_of_batches_are_named(kind, targets, which):
+    loaders = {"train_loader": [(EXAMPLES, targets)], "validation_loader": [(EXAMPLES, targets)]}
+    loaders["train_loader" if which == "training" else "validation_loader"] = kind((EXAMPLES, targets))
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with pytest.raises(gs.JobError, match=rf"the {which} loader is inputs and targets, 40 of each"):
+        gs.torch.Job(model, optimizer, nn.MSELoss(), **loaders)
+
+
+@pytest.mark.parametrize("other", [EXAMPLES, EXAMPLES[:30], torch.randn(40, 5)])
+def test_two_batches_of_inputs_are_batches(other):
+    model = nn.LazyLinear(1)
+    model(EXAMPLES)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    job = gs.torch.Job(
+        model, optimizer, batch_loss=lambda model, batch: model(batch[:, :3]).square().mean(),
+        train_loader=[EXAMPLES], validation_loader=[EXAMPLES, other],
+    )  # fmt: skip
+    assert job.evaluate() > 0

@@ -44,7 +44,23 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
                 "give a DataLoader, or gs.torch.resumable(function) of a function that returns an "
                 "iterator"
             )
+        if _is_inputs_and_targets(loader):
+            raise JobError(
+                f"the {name} loader is inputs and targets, {len(loader[0])} of each, and no batches: give "
+                "[(inputs, targets)], or a DataLoader of a TensorDataset of them"
+            )
     return training, validation
+
+
+def _is_inputs_and_targets(loader: Any) -> bool:
+    """Whether two arrays are all examples and their targets: as long, but of another type or number of axes, or one
+    target for each. Two batches may differ in how long their sequences are."""
+    if type(loader) not in (list, tuple) or len(loader) != 2 or not all(hasattr(part, "shape") for part in loader):
+        return False
+    inputs, targets = (tuple(part.shape) for part in loader)
+    if not inputs or inputs[:1] != targets[:1] or inputs == targets == (1,):
+        return False
+    return len(inputs) != len(targets) or loader[0].dtype != loader[1].dtype or targets[1:] == (1,) != inputs[1:]
 
 
 def check_restorable(loader: Iterable[Any], generators: list[randomness.Source]) -> None:
