@@ -121,8 +121,8 @@ def _same(one: Any, other: Any) -> bool:
 def spread(loader: Iterable[Any], wanted: int, most: int | None = None) -> Iterable[Any]:
     """Batches with about so many examples, evenly spaced since data may be sorted; the loader where they can't be."""
     if type(loader) in (list, tuple):
-        given = list(loader)[:most]
-        return _chosen(given, list(map(examples, given)), wanted) or loader
+        all_batches = list(loader)[:most]
+        return _chosen(all_batches, list(map(examples, all_batches)), wanted) or loader
     if type(loader) is not DataLoader or isinstance(loader.dataset, IterableDataset):
         return loader
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
