@@ -67,7 +67,7 @@ class Job(NumberedJob):
         check_kind(JobError, Callable, "a function, evaluate(params), the validation loss", evaluate=evaluate)
         if estimate is not None:
             check_kind(JobError, Callable, "a function, estimate(params), of some validation data", estimate=estimate)
-            self.estimate = lambda updates: self._measured("estimate", estimate)  # a job without one measures all
+            self.estimate = lambda updates: self._measured("estimate", estimate)  # a search looks whether it is there
         for leaf in jax.tree.leaves(params):
             check_kind(JobError, _LEAF, "a pytree of arrays", params=leaf)
         for leaf in jax.tree.leaves(opt_state):

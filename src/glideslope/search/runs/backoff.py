@@ -118,8 +118,8 @@ class Backoff:
             self._least_at = self._lowest_at if is_lowest else _Place(made, self._job.state())
             self._is_back = False
             return False
-        may_rise = max(self._validation, before) < self._kept
-        if may_rise or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
+        has_fallen = max(self._validation, before) < self._kept
+        if has_fallen or self._rates[made - 1] <= 0 or (self.events and self._since <= REST):
             return False
         return self._answer(mean, error, made, had_risen)
 

@@ -91,7 +91,7 @@ class Course:
         if position is None and made == self.ends[self.parts]:
             self.parts += 1
             if self.backoff:
-                self._look_back(self.backoff)
+                self._end_part(self.backoff)
             else:
                 self._evaluate(protection)
             return True
@@ -107,8 +107,9 @@ class Course:
         with calling("restore", f"after update {len(self.losses)} of {self.what}"):
             return self.backoff.rescue(len(self.losses))
 
-    def _look_back(self, backoff: Backoff) -> None:
-        """Shows it the losses of the part that ends here; where the run went back, the loss is measured anew."""
+    def _end_part(self, backoff: Backoff) -> None:
+        """Shows it the losses of the part that ends here, and the validation loss, if that is due or asked for. A part
+        where the run goes back is one that asks: the loss is measured anew then."""
         begin, made = [0, *self.ends][self.parts - 1 : self.parts + 1]
         is_due = (
             self.parts == 1 or self.parts % MEASURED_EVERY == 0 or made == self.ends[-1] or self.average is not None
