@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from accelerate.utils import slice_tensors
 
 from glideslope.errors import JobError
 from glideslope.frameworks.naming import drawn
+from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples, moved
@@ -89,7 +89,8 @@ class Job(AbstractJob):
         accelerator = self.accelerator
         self.model.train()
         total, size, is_complete = torch.zeros((), device=accelerator.device), 0, False
-        with self._accumulating(batches):
+        accelerator.step = 0  # with which Accelerate counts the batches of an update
+        with replaced(accelerator, gradient_accumulation_steps=batches):
             while not is_complete:
                 batch = moved(self._data.next(), accelerator.device)
                 with accelerator.accumulate(self.prepared_model):
@@ -104,15 +105,6 @@ class Job(AbstractJob):
                 total, size = total + loss.detach(), size + 1
         self._sized_by(batch)
         return accelerator.reduce(total / size, "mean"), not accelerator.optimizer_step_was_skipped
-
-    @contextmanager
-    def _accumulating(self, batches: int) -> Iterator[None]:
-        """The accelerator at the beginning of an update of so many batches, fewer at the end of an epoch."""
-        self.accelerator.step, self.accelerator.gradient_accumulation_steps = 0, batches
-        try:
-            yield
-        finally:
-            self.accelerator.gradient_accumulation_steps = self.accumulate
 
     def _draw(self, batches: int) -> None:
         state = self.accelerator.gradient_state

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
 from glideslope.documents import check_kind
 from glideslope.errors import JobError
-from glideslope.frameworks.lightning_logged import Logged, reset_metrics, unlogged
+from glideslope.frameworks.lightning_logged import Logged, reset_metrics
 from glideslope.frameworks.lightning_prepared import prepared
 from glideslope.frameworks.naming import drawn
+from glideslope.frameworks.replaced import replaced
 from glideslope.frameworks.torch.job import randomness
 from glideslope.frameworks.torch.job.abstract_job import AbstractJob
 from glideslope.frameworks.torch.job.batch import examples, one_number
@@ -91,7 +93,7 @@ class Job(AbstractJob):
             accumulate=self.trainer.accumulate_grad_batches, batch=batch_size(loader), maximize=maximize, memory=memory,
         )  # fmt: skip
         check_trained(module, [self.optimizer])
-        with self._running("training"):
+        with self._running(RunningStage.TRAINING):
             module.on_train_start()
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
@@ -103,7 +105,7 @@ class Job(AbstractJob):
             return losses[-1] if losses else None  # without one the precision unscales nothing
 
         before = self._scaler.get_scale() if self._scaler else 0.0
-        with self._running("training"), unlogged(self.module):
+        with self._running(RunningStage.TRAINING), _unlogged(self.module):
             for _ in range(_MOST_WITHOUT):
                 self.trainer.strategy.optimizer_step(self.optimizer, closure, model=self.module)
                 if losses:
@@ -115,7 +117,7 @@ class Job(AbstractJob):
         return torch.stack(losses).mean(), not self._scaler or self._scaler.get_scale() >= before
 
     def _draw(self, batches: int) -> None:
-        with self._running("training"):
+        with self._running(RunningStage.TRAINING):
             for i in range(batches):
                 self._next(is_first=i == 0)
 
@@ -156,18 +158,18 @@ class Job(AbstractJob):
         self.module.on_train_batch_end(output, batch, index)
 
     def _forward(self, batch: Any) -> Any:
-        with unlogged(self.module):
+        with _unlogged(self.module):
             arguments = _arguments(self.module.training_step, self._moved(batch, 0), 0, None)
             return self.trainer.strategy.training_step(*arguments)
 
     @contextmanager
     def _evaluated(self, averaged: bool) -> Iterator[None]:
-        with self._running("validating"), super()._evaluated(averaged):
+        with self._running(RunningStage.VALIDATING), super()._evaluated(averaged):
             yield
 
     def _validate(self, examples: float) -> float:
         logged, losses = Logged(), Logged()
-        with logged.of(self.module):
+        with replaced(self.module, log=logged.log):
             self._collect(logged, losses, examples)
         if self.monitor is None and not losses.names():
             raise JobError(f"validation_step returns no loss: return it, or give monitor={logged.listed()}")
@@ -214,16 +216,16 @@ class Job(AbstractJob):
         fit.epoch_progress.current.completed = fit.epoch_progress.current.processed = self._data.epoch
 
     @contextmanager
-    def _running(self, stage: str) -> Iterator[None]:
+    def _running(self, stage: RunningStage) -> Iterator[None]:
         """The Trainer at a stage of a fit, without its callbacks."""
-        trainer, callbacks, before = self.trainer, self.trainer.callbacks, self.trainer.state.stage
-        trainer.callbacks = []
-        setattr(trainer, stage, True)
-        self._count()
-        try:
+        with replaced(self.trainer, callbacks=[]), replaced(self.trainer.state, stage=stage):
+            self._count()
             yield
-        finally:
-            trainer.callbacks, trainer.state.stage = callbacks, before
+
+
+def _unlogged(module: lightning.LightningModule) -> AbstractContextManager[None]:
+    """A module whose `log` does nothing."""
+    return replaced(module, log=lambda *values, **options: None)
 
 
 def _arguments(step: Any, batch: Any, index: int, loader: int | None) -> list[Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -65,24 +64,6 @@ class Logged:
         values, sizes = zip(*self._values[name], strict=True)
         reduced = _REDUCED[self._reductions[name]]
         return reduced(torch.stack([value.cpu() for value in values]), torch.tensor(sizes, dtype=torch.float64))
-
-    def of(self, module: LightningModule) -> AbstractContextManager[None]:
-        """Collects what a module logs."""
-        return _logging(module, self.log)
-
-
-def unlogged(module: LightningModule) -> AbstractContextManager[None]:
-    """Makes a module's `log` do nothing."""
-    return _logging(module, lambda *values, **options: None)
-
-
-@contextmanager
-def _logging(module: LightningModule, log: Callable[..., None]) -> Iterator[None]:
-    vars(module)["log"] = log
-    try:
-        yield
-    finally:
-        del vars(module)["log"]
 
 
 def reset_metrics(module: LightningModule) -> None:
