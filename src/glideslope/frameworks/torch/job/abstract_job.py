@@ -184,15 +184,16 @@ class AbstractJob(ABC):
     def _evaluated(self, averaged: bool) -> Iterator[None]:
         """The model in evaluation mode, with the weights that are measured; then the training exactly as it was."""
         average = self._average if averaged else None
-        random_state = randomness.save(self._generators)
-        try:
-            with torch.no_grad(), as_evaluated(self.model, () if average else self._switching, average) as has_others:
-                if has_others:
-                    measure_statistics(self.model, self._batches.sample(STATISTICS), self._forward)
-                self.model.eval()
-                yield
-        finally:
-            randomness.load(random_state, self._generators)
+        switching = () if average else self._switching
+        with (
+            randomness.kept(self._generators),
+            torch.no_grad(),
+            as_evaluated(self.model, switching, average) as has_others,
+        ):
+            if has_others:
+                measure_statistics(self.model, self._batches.sample(STATISTICS), self._forward)
+            self.model.eval()
+            yield
 
     @abstractmethod
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:

@@ -136,21 +136,19 @@ class Epochs:
 
     def _catch_up(self, position: dict[str, Any]) -> None:
         """Begins the epoch of a position again, and passes the batches by; the generators stay where they are."""
-        here = randomness.save(self.generators)
         try:
             self.taken = 0
-            randomness.load(position["began"], self.generators)
-            if self._stream is not None:
-                self._stream.load_state_dict(copy.deepcopy(position["began"]["stream"]))
-            self._begin()
-            for i in range(position["taken"]):
-                if i == position["taken"] - 1 and position["before"] is not None:
-                    randomness.load(position["before"], self.generators)
-                self._next()
+            with randomness.kept(self.generators, at=position["began"]):
+                if self._stream is not None:
+                    self._stream.load_state_dict(copy.deepcopy(position["began"]["stream"]))
+                self._begin()
+                for i in range(position["taken"]):
+                    if i == position["taken"] - 1 and position["before"] is not None:
+                        randomness.load(position["before"], self.generators)
+                    self._next()
             self._due = None
         finally:
             self.taken = position["taken"]
-            randomness.load(here, self.generators)
 
     def _begin(self) -> Iterator[Any]:
         self._began = randomness.save(self.generators)

@@ -46,16 +46,15 @@ class Position:
 
     def _catch_up(self) -> None:
         """Begins the epoch again, and skips the batches that were taken; the generators stay where they are."""
-        here, taken, began = randomness.save(self.generators), self.taken, self.epoch_began
+        taken, began = self.taken, self.epoch_began
         try:
-            randomness.load(began, self.generators)
-            self._begin()
-            for _ in range(taken):
-                self._next()
+            with randomness.kept(self.generators, at=began):
+                self._begin()
+                for _ in range(taken):
+                    self._next()
             self._is_behind = False
         finally:
             self.taken, self.epoch_began = taken, began
-            randomness.load(here, self.generators)
 
     def _next(self) -> Any:
         for _ in range(2):

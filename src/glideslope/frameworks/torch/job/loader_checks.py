@@ -94,16 +94,14 @@ def check_workers(loader: Any) -> None:
 def _check_sampler(loader: DataLoader[Any], generators: list[randomness.Source]) -> None:
     """Raises if the sampler doesn't give the same order again from the same state of every generator."""
     sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-    before = randomness.save(generators)
 
     def first() -> list[Any]:
-        randomness.load(before, generators)
-        drawn = itertools.islice(sampler, 3)
-        return [item.tolist() if isinstance(item, torch.Tensor) else item for item in drawn]
+        with randomness.kept(generators):
+            drawn = itertools.islice(sampler, 3)
+            return [item.tolist() if isinstance(item, torch.Tensor) else item for item in drawn]
 
     with naming("the training loader's sampler"):
         orders = first(), first()
-    randomness.load(before, generators)
     if orders[0] != orders[1]:
         raise JobError(
             f"the training loader's sampler ({type(loader.sampler).__name__}) gives another order each time "

@@ -43,13 +43,10 @@ class Parts:
             return self.loader
         wanted = fewest(examples)
         if wanted not in self._parts:
-            here = randomness.save(self._generators)
-            randomness.load(self._random, self._generators)
-            with naming("the validation loader"):
+            with randomness.kept(self._generators, at=self._random), naming("the validation loader"):
                 part = spread(self._chosen, wanted, self._most)
             part = self.loader if part is self._chosen else part
             self._parts[wanted] = Kept(part, self._most, self._generators, self._random) if _can_keep(part) else part
-            randomness.load(here, self._generators)
         return self._parts[wanted]
 
 
@@ -77,17 +74,13 @@ class Kept:
     def _read(self) -> list[Any] | None:
         """The batches; None where they are more than can be kept, or of another kind than tensors and plain data."""
         batches, room = [], _KEPT
-        here = randomness.save(self._generators)
-        randomness.load(self._random, self._generators)
-        try:
+        with randomness.kept(self._generators, at=self._random):
             for batch in itertools.islice(self.loader, self._most):
                 batches.append(batch)
                 room -= _bytes(batch)
                 if room < 0:
                     return None
-            return batches
-        finally:
-            randomness.load(here, self._generators)
+        return batches
 
 
 def _can_keep(loader: Iterable[Any]) -> bool:

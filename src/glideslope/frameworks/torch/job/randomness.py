@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,18 @@ def load(state: dict[str, Any], generators: Iterable[Source] = ()) -> None:
     random.setstate(native(state["python"]))
     for source, saved in zip(generators, state["own"], strict=True):
         load_one(source, saved)
+
+
+@contextmanager
+def kept(generators: Collection[Source] = (), at: dict[str, Any] | None = None) -> Iterator[None]:
+    """The generators as they are, or at another state; afterwards they are where they were."""
+    here = save(generators)
+    try:
+        if at is not None:
+            load(at, generators)
+        yield
+    finally:
+        load(here, generators)
 
 
 def reseed(seed: int, generators: Iterable[Source] = ()) -> None:

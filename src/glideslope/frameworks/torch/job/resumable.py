@@ -64,7 +64,15 @@ class Resumable(IterableDataset[Any]):
             self._began, self.taken = randomness.save(self._generators), 0
             items = self._begun()
         self._loaded = False
-        return _Counted(self, items)
+        self.iteration = mark = object()
+        return self._counted(items, mark)
+
+    def _counted(self, items: Iterator[Any], mark: object) -> Iterator[Any]:
+        """The items, counted while no other iteration has begun."""
+        for item in items:
+            if self.iteration is mark:
+                self.taken += 1
+            yield item
 
     def state_dict(self) -> dict[str, Any]:
         """The position: plain data and tensors."""
@@ -89,34 +97,14 @@ class Resumable(IterableDataset[Any]):
         return iter(source() if callable(source) and not isinstance(source, Iterable) else source)
 
     def _passed_by(self, count: int, began: dict[str, Any]) -> Iterator[Any]:
-        """The items after the first `count`; the generators are left as they are."""
-        now = randomness.save(self._generators)
-        randomness.load(began, self._generators)
-        items = self._begun()
-        try:
+        """The items after the first `count`; the global generators are left as they are."""
+        with randomness.kept():  # but for those of the stream itself, which are where its items have brought them
+            randomness.load(began, self._generators)
+            items = self._begun()
             for i in range(count):
                 if next(items, self) is self:
                     raise JobError(f"a stream can't go on after {count:,} items: it ended after {i:,} when read again")
-        finally:
-            randomness.load({**now, "own": []})  # those of the stream itself are where its items have brought them
         return items
-
-
-class _Counted:
-    """The items of a stream, which knows how many were taken by the iteration that began last."""
-
-    def __init__(self, stream: Resumable, items: Iterator[Any]) -> None:
-        self.stream, self.items = stream, items
-        self.mark = stream.iteration = object()
-
-    def __iter__(self) -> _Counted:
-        return self
-
-    def __next__(self) -> Any:
-        item = next(self.items)
-        if self.stream.iteration is self.mark:
-            self.stream.taken += 1
-        return item
 
 
 def resumable(source: Iterable[Any] | Callable[[], Iterable[Any]]) -> Resumable:
