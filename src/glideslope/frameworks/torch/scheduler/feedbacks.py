@@ -140,7 +140,7 @@ class Feedbacks:
     def measured_by_a_callback(self) -> None:
         """A callback passes the evaluations, and writes over the rates of a trainer's own scheduler."""
         self._watch.driven = self._watch.trained = True
-        self._watch.notices.silence("another hand")
+        self._watch.told.add("another hand")
 
     def refuse_metric(self, metric: Any) -> None:
         """Raises a FeedbackError where `step` is called with a metric, and not with the number of an epoch."""

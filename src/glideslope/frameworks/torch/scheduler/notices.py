@@ -1,4 +1,4 @@
-"""The warnings of a scheduler, each once."""
+"""The warnings of a scheduler."""
 
 from __future__ import annotations
 
@@ -9,30 +9,12 @@ from typing import Any
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.torch.scheduler.succession import schedulers_of, was_scheduled
 from glideslope.plural import plural
-from glideslope.warning import warn
 
 UNMEASURED = 1000  # updates that a feedback, other than a guard, may go without a measurement, at the least
 COMPILED = (
     "the optimizer's step is compiled, and scheduled values in it are Python numbers, for which it is compiled again: "
     "scheduler.to_tensors() makes rates and betas tensors"
 )
-
-
-class Notices:
-    """Warns, once for each kind, at the line of the user's that led here."""
-
-    def __init__(self) -> None:
-        self._kinds: set[str] = set()
-
-    def tell(self, kind: str, message: str) -> None:
-        """Warns, unless something of this kind was said before."""
-        if kind not in self._kinds:
-            self._kinds.add(kind)
-            warn(message, "torch")
-
-    def silence(self, kind: str) -> None:
-        """Gives no warning of this kind from here on."""
-        self._kinds.add(kind)
 
 
 def other_hand(changes: Sequence[tuple[str, float, float]]) -> str:

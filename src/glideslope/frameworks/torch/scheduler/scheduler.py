@@ -76,7 +76,7 @@ class Scheduler(BaseScheduler):
         self._listen()
         self._write()
         if self._other_base:
-            self._watch.notices.tell("base", self._other_base)
+            self._watch.tell("base", self._other_base)
 
     def _listen(self) -> None:
         """Hooks the optimizer's updates, and its loading of a state."""
@@ -184,7 +184,7 @@ class Scheduler(BaseScheduler):
             keeper.resumed()
         self._tell_replaced(replaced, "the scheduler's state")
         if saved.step and saved.bases is None and self._unknown_base:
-            self._watch.notices.tell("base", self._unknown_base)
+            self._watch.tell("base", self._unknown_base)
 
     def __getstate__(self) -> dict[str, Any]:
         self._updates.decide()
@@ -230,7 +230,7 @@ class Scheduler(BaseScheduler):
             return
         changes = self._plan.changes(factors)
         if changes and stepped:
-            self._watch.notices.tell("another hand", notices.other_hand(changes))
+            self._watch.tell("another hand", notices.other_hand(changes))
         if self._plan.moved(groups):
             self._write()
 
@@ -272,7 +272,7 @@ class Scheduler(BaseScheduler):
             return
         self._updates.decide()
         if self._updates.compiled and any(values.numbers for values in self._plan.values):
-            self._watch.notices.tell("compiled", notices.COMPILED)
+            self._watch.tell("compiled", notices.COMPILED)
 
     def _tell_replaced(self, replaced: list[Replaced], source: str) -> None:
         """Warns that loaded base rates replaced others, unless the user gave the peak or another scheduler writes."""

@@ -1,4 +1,4 @@
-"""Warnings where a scheduler is called in a wrong way, or its feedbacks get no measurements."""
+"""What a scheduler warns of, each kind once: wrong calls, and feedbacks without measurements."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from glideslope.feedback import Feedback
 from glideslope.frameworks.torch.scheduler import notices
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.trainers import pass_evaluations
+from glideslope.warning import warn
 
 PATIENCE = 100
 """Calls of `step` in a row with no update between them, as under accumulation, that are taken without a word."""
@@ -17,17 +18,23 @@ FIRST_PATIENCE = 10  # the same before the first update: mixed precision may ski
 
 
 class Watch:
-    """Warns of mistakes in the calls of a scheduler, once each. `waits` has each feedback, and the updates after which
-    it should have had a measurement; `doubt` is the warning after the first update, unless a state is loaded before.
-    Feedbacks are looked at next after `at` updates. A trainer that says when its training ends is `trained`; it is
-    looked for among the callers once, which is `driven`."""
+    """Warns of mistakes in the use of a scheduler, once for each kind, those `told`. `waits` has each feedback, and the
+    updates after which it should have had a measurement; `doubt` is the warning after the first update, unless a state
+    is loaded before. Feedbacks are looked at next after `at` updates. A trainer that says when its training ends is
+    `trained`; it is looked for among the callers once, which is `driven`."""
 
     def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
-        self.notices = notices.Notices()
+        self.told: set[str] = set()
         self.measured = self.driven = self.trained = False
         self._waits = waits
         self._idle_at, self._idle_calls = -1, 0
         self.begin(0, doubt)
+
+    def tell(self, kind: str, message: str) -> None:
+        """Warns, unless something of this kind was said before, at the line of the user's that led here."""
+        if kind not in self.told:
+            self.told.add(kind)
+            warn(message, "torch")
 
     def begin(self, updates_made: int, doubt: str | None = None) -> None:
         """Begins at so many updates made: after the next the trainer is known that calls."""
@@ -37,17 +44,17 @@ class Watch:
     def call(self, updates_made: int, before: int) -> None:
         """Notes a call of `step` after other than one update: the updates made now, and at the call before."""
         if updates_made > before:
-            self.notices.tell("late", notices.late(updates_made - before))
+            self.tell("late", notices.late(updates_made - before))
             return
         self._idle_calls = self._idle_calls + 1 if self._idle_at == updates_made else 1
         self._idle_at = updates_made
         if self._idle_calls == (FIRST_PATIENCE if updates_made == self._began else PATIENCE):
-            self.notices.tell("idle", notices.idle(self._idle_calls, updates_made))
+            self.tell("idle", notices.idle(self._idle_calls, updates_made))
 
     def look(self, scheduler: Any, updates_made: int, keeper: Any) -> None:
         """Looks at the feedbacks: at the first call for a trainer that drives the scheduler, later for measurements."""
         if self._doubt:
-            self.notices.tell("base", self._doubt)
+            self.tell("base", self._doubt)
         if self._waits and not self.driven:
             self.driven = True
             self.trained = pass_evaluations(scheduler)
@@ -63,7 +70,7 @@ class Watch:
             base = change.now * change.scale
             made_of_it = (abs(change.before - base * factor) <= 10 * ROUNDING * base for factor in (1.0, *factors))
             if not any(made_of_it):
-                self.notices.tell("base", notices.replaced_base(change, source))
+                self.tell("base", notices.replaced_base(change, source))
 
     def end(self, updates_made: int, keeper: Any) -> None:
         """Checks the feedbacks at the end of a trainer's training; another trainer may call next."""
@@ -75,4 +82,4 @@ class Watch:
     def _check(self, feedback: Feedback, updates_made: int, keeper: Any) -> None:
         is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
         if not is_told:
-            self.notices.tell(f"unmeasured {type(feedback)}", notices.unmeasured(feedback, updates_made - self._began))
+            self.tell(f"unmeasured {type(feedback)}", notices.unmeasured(feedback, updates_made - self._began))
