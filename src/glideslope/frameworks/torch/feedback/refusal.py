@@ -15,7 +15,7 @@ from glideslope.frameworks.torch.feedback.level import WARMUP, Level, Look
 from glideslope.frameworks.torch.feedback.replay import Replay
 from glideslope.frameworks.torch.private import foreach_norm
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
-from glideslope.frameworks.torch.scheduler.update_counter import around_updates, weakly, while_held
+from glideslope.frameworks.torch.scheduler.update_counter import around_updates, weakly, while_held, with_gradients
 
 _PART, _SMALL = 4096, 32_768
 """Numbers of a large gradient on the host that are looked at in an update; a small one is looked at whole, which takes
@@ -58,17 +58,7 @@ class Refusal:
         self._given, self._whole, self._part = Level(), Level(), Level()
 
     def _before(self, args: Any, kwargs: Any) -> Any:
-        closure = args[1] if len(args) > 1 else kwargs.get("closure")
-        if closure is None:
-            self._check()
-            return None
-
-        def checked() -> Any:
-            loss = closure()
-            self._check()
-            return loss
-
-        return (args[0], checked, *args[2:]), {name: value for name, value in kwargs.items() if name != "closure"}
+        return with_gradients(self._check, args, kwargs)
 
     def _check(self) -> None:
         """Looks at the gradient, and removes a bad one."""

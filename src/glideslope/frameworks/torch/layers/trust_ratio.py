@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from glideslope.errors import LayerError
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
-from glideslope.frameworks.torch.scheduler.update_counter import around_updates
+from glideslope.frameworks.torch.scheduler.update_counter import around_updates, with_gradients
 from glideslope.schedules.amounts import real
 
 RULES = ("lars", "lamb")
@@ -63,7 +64,7 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
         decays: list[float] = []
         handles = around_updates(
             inner,
-            before=lambda args, kwargs: _before(inner, args, kwargs, coefficient, decays),
+            before=partial(with_gradients, lambda: _scale_gradients(inner, coefficient, decays)),
             after=lambda skipped, compiled: _put_back(inner, decays),
         )
     # First of all, so that what measures the step, or changes the rate, sees it whole.
@@ -72,27 +73,10 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
     return handles
 
 
-def _before(optimizer: Any, args: Any, kwargs: Any, coefficient: float, decays: list[float]) -> Any:
-    """Scales the gradients that there are, or those that a closure is going to make."""
-    _put_back(optimizer, decays)  # of a step that failed
-    closure = args[1] if len(args) > 1 else kwargs.get("closure")
-    if closure is None:
-        _scale_gradients(optimizer, coefficient, decays)
-        return None
-
-    def scaled() -> Any:
-        with torch.enable_grad():
-            loss = closure()
-        _put_back(optimizer, decays)
-        _scale_gradients(optimizer, coefficient, decays)
-        return loss
-
-    return ((args[0], scaled, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": scaled})
-
-
 @torch.no_grad()
 def _scale_gradients(optimizer: torch.optim.Optimizer, coefficient: float, decays: list[float]) -> None:
     """Adds the weight decay to the gradients of matrices, and scales them; the optimizer then has none to add."""
+    _put_back(optimizer, decays)  # of a step that failed, or an earlier call of its closure
     factor = getattr(optimizer, "grad_scale", None)  # a fused optimizer divides by it, after this
     decays[:] = [group.get("weight_decay", 0.0) for group in optimizer.param_groups]
     for group, decay in zip(optimizer.param_groups, decays, strict=True):

@@ -81,6 +81,23 @@ def around_updates(
     return [optimizer.register_step_pre_hook(pre), optimizer.register_step_post_hook(post)]
 
 
+def with_gradients(do: Callable[[], None], args: Any, kwargs: Any) -> Any:
+    """Calls a function where the gradients of an update are there: now, before the optimizer's step; or where that has
+    a closure, after each call of it, by other arguments of the step, which are returned."""
+    closure = args[1] if len(args) > 1 else kwargs.get("closure")
+    if closure is None:
+        do()
+        return None
+
+    def followed() -> Any:
+        with torch.enable_grad():
+            loss = closure()
+        do()
+        return loss
+
+    return ((args[0], followed, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": followed})
+
+
 def while_held(observer: object, handles: list[RemovableHandle]) -> None:
     """Removes hooks when nobody holds the observer any more."""
     for handle in handles:
