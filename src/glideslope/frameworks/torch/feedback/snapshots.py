@@ -20,6 +20,7 @@ from glideslope.errors import FeedbackError, FileError
 from glideslope.files import write_atomically
 from glideslope.frameworks.torch.average import averages_of
 from glideslope.frameworks.torch.distributed import of_this_process
+from glideslope.frameworks.torch.feedback.arrivals import sent
 from glideslope.frameworks.torch.feedback.copies import Copy, cloned, not_finite, tensors
 from glideslope.frameworks.torch.job.averaging import unsaved_buffers
 from glideslope.frameworks.torch.private import foreach_norm
@@ -112,7 +113,7 @@ class Training:
         """Restores damaged buffers, such as statistics of batches, as they were held, else from a snapshot; returns
         whether nothing else is damaged."""
         now = self.parts()
-        trained = {id(tensor) for group in self.optimizer.param_groups for tensor in group["params"]}
+        trained = set(map(id, self._weights()))
         trained_names = {name for name, weight in self.model.named_parameters() if id(weight) in trained}
         damaged = not_finite(now) - self._besides
         buffers = {f".{part}.{name}": (part, name) for part in ("model", "buffers") for name in now[part]}
@@ -141,10 +142,7 @@ class Health:
         if device is not None:
             of_state = [each.to(device, torch.float32, non_blocking=True) for each in sums]
             norms = torch.stack([_norm(weights, device), _norm(self._tensors, device), *of_state])
-            self._norms = torch.empty(len(norms), dtype=norms.dtype, pin_memory=True)
-            self._norms.copy_(norms, non_blocking=True)
-            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._arrived.record()
+            self._norms, self._arrived = sent(norms)
         else:  # sums, since a CPU takes long for the squares of tiny numbers
             norm = math.hypot(*[norm.item() for norm in foreach_norm(weights)])
             self._seen = [norm, sum(abs(_sum(tensor)) for tensor in self._tensors), *[each.item() for each in sums]]
