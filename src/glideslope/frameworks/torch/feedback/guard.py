@@ -171,8 +171,7 @@ class Guard:
         self._idle.calls = self._idle.lost = 0
         seen, self._refusal.last = self._refusal.last, None
         norm = seen.norm if seen else 0.0
-        loss = loss if type(loss) is float else at_once(loss)
-        gradient_norm = gradient_norm if type(gradient_norm) is float else at_once(gradient_norm)
+        loss, gradient_norm = at_once(loss), at_once(gradient_norm)
         if type(loss) is float and type(gradient_norm) is float and type(norm) is float:
             self._look(updates_made - 1, call, loss, gradient_norm, norm, seen)
         else:

@@ -29,7 +29,7 @@ class Feedbacks:
         self.states: list[Any] = [feedback and feedback.init() for feedback in self.held]
         self._ends = [schedule.length(Frame()) or math.inf for schedule in schedules]
         self.end = max(self._ends)
-        guarded = [i for i, feedback in enumerate(self.held) if feedback and feedback.guard is not None]
+        guarded = [(i, held) for i, held in enumerate(self.held) if held and held.guard is not None]
         if len(guarded) > 1:
             raise FeedbackError("two guards on one run, for two schedules: one lowers every rate, give it once")
         self._guarded = guarded[0] if guarded else None
@@ -83,10 +83,9 @@ class Feedbacks:
 
     def _with_guard(self) -> tuple[int, Controlled]:
         """Which schedule has the guard, and what it is multiplied by. Raises a FeedbackError if none has."""
-        held = None if self._guarded is None else self.held[self._guarded]
-        if self._guarded is None or held is None:
+        if self._guarded is None:
             raise FeedbackError("no schedule here has a guard: give schedule=gs.cosine() * gs.guard()")
-        return self._guarded, held
+        return self._guarded
 
     @property
     def factors(self) -> list[float]:
@@ -97,8 +96,8 @@ class Feedbacks:
         """What each schedule is multiplied by: a guard lowers every rate, whichever schedule it stands beside."""
         if self._guarded is None:
             return self.factors
-        lowered = self.guard_state["factor"]
-        others = (name == "lr" and i != self._guarded for i, name in enumerate(names))
+        guarded, lowered = self._guarded[0], self.guard_state["factor"]
+        others = (name == "lr" and i != guarded for i, name in enumerate(names))
         return [scale * lowered if other else scale for scale, other in zip(self.factors, others, strict=True)]
 
     def waits(self) -> list[tuple[Feedback, int]]:
