@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from glideslope.errors import LawError
@@ -62,8 +64,6 @@ class Forecast:
             raise LawError(
                 "a forecast needs a schedule with an end that measurements don't move: give the scheduler steps="
             )
-        import numpy as np
-
         from glideslope.laws.alarms import Band
         from glideslope.laws.near_public import usual
         from glideslope.laws.rates import Rates
@@ -96,8 +96,6 @@ class Forecast:
     def read(self) -> Made:
         """The forecast from the losses so far. Raises a LawError if there are too few after the warmup and the first 3%
         of the run, or none is above 0."""
-        from dataclasses import replace
-
         from glideslope.laws.forecast import forecast
         from glideslope.laws.run import Run
 
@@ -121,8 +119,6 @@ class Forecast:
 
     def see(self, step: float, loss: float) -> None:
         """Takes a loss that was measured or averaged after so many updates, as a log has it."""
-        import numpy as np
-
         if self._steps and step <= self._steps[-1]:  # the training went back
             kept = sum(before < step for before in self._steps)
             del self._steps[kept:], self._losses[kept:]
