@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class Rates(ByValue, NDArrayOperatorsMixin):
         """The largest rate."""
         return float(self.values.max())
 
-    @property
+    @cached_property
     def warmup(self) -> int:
         """The first update, from 0, at nearly the largest rate."""
         return self.first(0.999 * self.peak)

@@ -103,7 +103,7 @@ class Run(ByValue):
         """
         return cls(Rates.of_schedule(schedule, steps, peak), step, loss, **options)
 
-    @property
+    @cached_property
     def rates(self) -> Rates:
         """The rate of each update, of an array too."""
         return Rates.of(self.lr)
@@ -112,11 +112,6 @@ class Run(ByValue):
     def peak(self) -> float:
         """The largest rate."""
         return float(self.lr.max())
-
-    @cached_property
-    def _warmup(self) -> int:
-        """The first update, from 0, at nearly the largest rate."""
-        return self.rates.warmup
 
 
 def are_rates(values: np.ndarray) -> bool:
@@ -143,7 +138,7 @@ EARLY = 0.08  # the part of the longest run whose points a fit leaves out
 
 def used(run: Run, longest: int) -> np.ndarray:
     """The points after the warmup, and after a part of the longest run: a law doesn't describe the very beginning."""
-    warm, number = run._warmup, len(run.step)
+    warm, number = run.rates.warmup, len(run.step)
     late = int(np.searchsorted(run.step, max(warm, EARLY * longest), side="right"))
     return np.arange(late if late < number else np.searchsorted(run.step, warm, side="right"), number)
 
