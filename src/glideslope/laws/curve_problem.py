@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +15,7 @@ from glideslope.laws.chosen import LAST
 from glideslope.laws.curve_priors import CurvePrior
 from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
-from glideslope.laws.minimum import WIDER, minimized
+from glideslope.laws.minimum import minimized, near_minimum
 from glideslope.laws.run import Run
 
 FLOOR = 0.3  # the least weight of a point: it grows with the updates
@@ -90,13 +89,8 @@ class Problem:
         return evidence if np.isfinite(evidence) else -np.inf
 
     def begun(self, tolerance: float) -> np.ndarray:
-        """A place near the minimum: from the medians of the priors, the minima of wider misfits, the next of which is
-        nearer to this one, and whose priors count by their squares. From elsewhere a fit may end in a minimum of many
-        times the cost."""
-        place, wide = self.medians[self.free], copy(self)
-        for wide.factor in WIDER:
-            _, place = minimized(wide.residuals, place, tolerance, squared=len(place))
-        return place
+        """A place near the minimum."""
+        return near_minimum(self, self.medians[self.free], tolerance)
 
     def solved(self, start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray]:
         """The cost and place of a minimum, from a start, to a relative tolerance of the cost."""

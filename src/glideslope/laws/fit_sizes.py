@@ -21,7 +21,7 @@ from glideslope.laws.curve_problem import shift_of, weights_of
 from glideslope.laws.form import NAMES, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.law import Fitted
-from glideslope.laws.minimum import WIDER, minimized, robust_weights
+from glideslope.laws.minimum import minimized, near_minimum, robust_weights
 from glideslope.laws.run import Run
 from glideslope.laws.size_law import Around, SizeLaw, decay_of, theta_of
 from glideslope.laws.size_prior import APART, LinePrior, priors
@@ -64,7 +64,8 @@ def fit_sizes(runs: Sequence[SizedRun]) -> SizeLaw:
     bare = _Problem(by_size)
     problems = [bare.under(prior) for prior in priors(bare.lowest, bare.center, bare.unit, bare.reference)]
     try:
-        ends = [(problem, *problem.minimum(problem.begun(), _ROUGH)) for problem in problems]
+        begins = [near_minimum(problem, problem.medians, _ROUGH) for problem in problems]
+        ends = [(problem, *problem.minimum(place, _ROUGH)) for problem, place in zip(problems, begins, strict=True)]
         problem, _, best = min(ends, key=lambda end: end[1] + float(np.log(end[0].spreads).sum()))
         _, best = problem.minimum(best, _FINE)
         unseen = problem.unseen(best)
@@ -139,13 +140,6 @@ class _Problem:
         scales = [NOISE / np.sqrt(weights_of(of_run.step, self.longest)) for of_run in points]
         logs = np.concatenate([of_run.log for of_run in points])
         return _Data(size, decay_of(decay or 0.0, self.decay), Knots.joined(knots), logs, np.concatenate(scales))
-
-    def begun(self) -> np.ndarray:
-        """A place near the minimum, as that of a `curve_problem.Problem`."""
-        place, wide = self.medians, copy(self)
-        for wide.factor in WIDER:
-            _, place = wide.minimum(place, _ROUGH)
-        return place
 
     def theta(self, u: np.ndarray, size: int, decay: float) -> dict[str, float]:
         """The parameters of a size's law."""

@@ -7,10 +7,12 @@ by the latter, which is near 0 where residuals are large, steps went far off and
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from typing import Any
 
 import numpy as np
 
-WIDER = (100.0, 10.0)
+_WIDER = (100.0, 10.0)
 """How many times their noise points have in the misfits with which a fit begins, one after the other: the first has one
 minimum, near the priors, and the next are near it."""
 _MOST = 200
@@ -51,6 +53,16 @@ def minimized(
             return cost, x
         near = gain <= _NEAR * cost
     return cost, x
+
+
+def near_minimum(problem: Any, place: np.ndarray, tolerance: float) -> np.ndarray:
+    """A place near the minimum of a problem, with `residuals` and the `factor` of their scales: from the medians of its
+    priors the minima of wider misfits, the next of which is nearer to this one, and whose priors count by their
+    squares. From elsewhere a fit may end in a minimum of many times the cost."""
+    wide = copy(problem)
+    for wide.factor in _WIDER:
+        _, place = minimized(wide.residuals, place, tolerance, squared=len(place))
+    return place
 
 
 def robust_weights(values: np.ndarray, squared: int) -> np.ndarray:
