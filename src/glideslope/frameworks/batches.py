@@ -38,7 +38,7 @@ class Batches:
     def __post_init__(self) -> None:
         what = "a tuple of arrays, (inputs, targets) or (inputs,)"
         check_kind(JobError, tuple | list, what, arrays=self.arrays)
-        parts = _leaves(self.arrays)
+        parts = leaves(self.arrays)
         for array in parts:
             if not getattr(array, "shape", ()) or hasattr(array, "iloc"):
                 raise JobError(f"arrays={shown(array, 80)}: give {what}; of a DataFrame, its to_numpy()")
@@ -59,7 +59,7 @@ class Batches:
         if not isinstance(other, Batches):
             return NotImplemented
         same = (self.batch_size, self.seed, self.shuffle) == (other.batch_size, other.seed, other.shuffle)
-        mine, theirs = _leaves(self.arrays), _leaves(other.arrays)
+        mine, theirs = leaves(self.arrays), leaves(other.arrays)
         return same and len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
 
     def __hash__(self) -> int:
@@ -67,7 +67,7 @@ class Batches:
 
     @property
     def _length(self) -> int:
-        return len(_leaves(self.arrays)[0])
+        return len(leaves(self.arrays)[0])
 
     @property
     def per_epoch(self) -> int:
@@ -87,11 +87,15 @@ class Batches:
         return replace(self, seed=seed)
 
 
-def _leaves(part: Any) -> list[Any]:
-    """The arrays of a part, however nested."""
+def leaves(part: Any) -> list[Any]:
+    """What is in nested dictionaries, lists and tuples.
+
+    >>> leaves({"a": [1, (2, 3)], "b": 4})
+    [1, 2, 3, 4]
+    """
     if not isinstance(part, dict | list | tuple):
         return [part]
-    return [leaf for inner in (part.values() if isinstance(part, dict) else part) for leaf in _leaves(inner)]
+    return [leaf for inner in (part.values() if isinstance(part, dict) else part) for leaf in leaves(inner)]
 
 
 def _taken(part: Any, chosen: Any) -> Any:

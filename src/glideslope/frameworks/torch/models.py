@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from glideslope.documents import shown
 from glideslope.errors import FrameworkError
+from glideslope.frameworks.batches import leaves
 from glideslope.layers.parameters import Fans, Parameter
 
 _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", "is_complex", "stride", "__len__"}
@@ -46,7 +46,7 @@ def order_of_use(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[str, i
             name = getattr(function, "__name__", "")
             if name not in _LOOKS and not name.startswith("new_") and not name.endswith("_like"):
                 arguments = args[:1] if name in ("to", "type_as") else (args, kwargs or {})
-                for item in _tensors(arguments):
+                for item in leaves(arguments):
                     if id(item) in names:
                         first.setdefault(names[id(item)], len(first))
             return function(*args, **(kwargs or {}))
@@ -62,16 +62,6 @@ def order_of_use(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[str, i
         for module in model.modules():
             module.training = module in training
     return first
-
-
-def _tensors(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
-    else:
-        yield value
 
 
 def _fans(owner: torch.nn.Module, name: str, rank: int) -> Fans | None:
