@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from glideslope.laws.logs import roles
 from glideslope.laws.logs.names import RUN, factor, is_monitor, normal, phase, ranked, role
 from glideslope.laws.logs.series import Log, Part, Series
 from glideslope.laws.logs.source import Source
-from glideslope.laws.logs.table import Table, filled, numbers
+from glideslope.laws.logs.table import Columns, Table, filled, numbers
 
 _PHASE = ("split", "phase", "mode", "stage", "subset", "set", "partition", "type", "kind", "event", "dataset")
 """Labels that say of each row whether it is of the training or of a validation."""
@@ -35,7 +34,7 @@ def parts_of(source: Source, tables: Sequence[Table]) -> list[Part]:
     return [_counted(part) for part in parts.values() if part.log]
 
 
-def _by_run(table: Table) -> Iterator[tuple[str, Mapping[str, Sequence[Any] | np.ndarray]]]:
+def _by_run(table: Table) -> Iterator[tuple[str, Columns]]:
     """The columns of each run in a table, by all the columns that tell runs apart."""
     telling = [name for name in table.columns if normal(name) in RUN]
     if table.run or not telling:
@@ -50,7 +49,7 @@ def _by_run(table: Table) -> Iterator[tuple[str, Mapping[str, Sequence[Any] | np
         yield run, {name: [cells[i] for i in at] for name, cells in rest.items()}
 
 
-def _log(source: Source, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> tuple[Log, list[str]]:
+def _log(source: Source, columns: Columns) -> tuple[Log, list[str]]:
     """The series in some columns, and notes; of those that aren't needed, the name is enough."""
     needed = [name for name in columns if source.labels.measures(name) or role(name) == "epoch"]
     if not needed and ranked(columns, "step", "epoch"):
@@ -79,7 +78,7 @@ def _log(source: Source, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> t
     return log, [*notes, *((f"{lost} value{'s' if lost > 1 else ''} in rows without a step skipped",) if lost else ())]
 
 
-def _of_validation(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
+def _of_validation(columns: Columns) -> np.ndarray:
     """Which rows a column says to be of a validation."""
     rows = len(next(iter(columns.values())))
     for name, cells in columns.items():

@@ -15,7 +15,7 @@ from glideslope.laws.logs.in_epochs import begins_anew, updates
 from glideslope.laws.logs.names import factor, named, normal, ranked, role
 from glideslope.laws.logs.series import Log, finite, same
 from glideslope.laws.logs.source import Labels
-from glideslope.laws.logs.table import numbers
+from glideslope.laws.logs.table import Cells, Columns, numbers
 
 _OF = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")  # a step and the steps in all: 100/2000
 _PLACES = {
@@ -33,7 +33,7 @@ class Steps:
     notes: tuple[str, ...] = ()  # which columns weren't taken, and what to know of the one that was
 
 
-def steps(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
+def steps(file: Path, columns: Columns, labels: Labels) -> Steps:
     """The steps by the most trustworthy column that most rows have: of updates, or, lacking that, of epochs. Raises a
     LawError if there is none, it isn't whole, or it counts epochs of a length that `labels` doesn't give."""
     if labels.step and not named(columns, labels.step) and len(labels.steps) > 1:
@@ -116,9 +116,7 @@ def listed(columns: Mapping[str, Any]) -> str:
     return ", ".join(repr(column) for column in columns if column) or "none"
 
 
-def _of_epochs(
-    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epochs: list[str], labels: Labels
-) -> Steps:
+def _of_epochs(file: Path, columns: Columns, epochs: list[str], labels: Labels) -> Steps:
     if not epochs:
         raise LawError(
             f"{file} has no column of the step (global_step, step, iteration, update): it has {listed(columns)}; name "
@@ -139,9 +137,7 @@ def _of_epochs(
     return Steps(epochs[0], np.round((values + int(from_0)) * labels.steps_per_epoch), (note,))
 
 
-def _in_epochs(
-    file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], epoch: str, place: str, labels: Labels
-) -> Steps:
+def _in_epochs(file: Path, columns: Columns, epoch: str, place: str, labels: Labels) -> Steps:
     if place == "part" and labels.steps_per_epoch is None:
         raise LawError(
             f"{file} has parts of epochs, which may be in examples: give steps_per_epoch (--steps-per-epoch)"
@@ -150,17 +146,17 @@ def _in_epochs(
     return Steps(place, at, (f"{note} ({epoch!r} and {place!r})",))
 
 
-def _both(columns: Mapping[str, Sequence[Any] | np.ndarray], epoch: str, place: str) -> tuple[np.ndarray, np.ndarray]:
+def _both(columns: Columns, epoch: str, place: str) -> tuple[np.ndarray, np.ndarray]:
     return _numbers(epoch, columns[epoch]), _numbers(place, columns[place])
 
 
-def _totals(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+def _totals(cells: Cells) -> np.ndarray:
     """Of how many each place is, 0 where a cell doesn't say."""
     matches = [_OF.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
     return np.array([float(match[2]) if match else 0.0 for match in matches])
 
 
-def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], labels: Labels) -> Steps:
+def _of_several(file: Path, columns: Columns, labels: Labels) -> Steps:
     """The steps by two columns, epoch and place in it, or each of other rows. Raises a LawError if they don't fit."""
     fitting = [next(iter(named(columns, name)), "") for name in labels.steps]
     if not all(fitting):
@@ -176,7 +172,7 @@ def _of_several(file: Path, columns: Mapping[str, Sequence[Any] | np.ndarray], l
     return Steps("", at, (f"the step is in {', '.join(map(repr, fitting))}",))
 
 
-def _numbers(name: str, cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+def _numbers(name: str, cells: Cells) -> np.ndarray:
     """The numbers of a step's column, in the unit that its name says."""
     if not isinstance(cells, np.ndarray):
         cells = [match[1] if isinstance(cell, str) and (match := _OF.fullmatch(cell)) else cell for cell in cells]

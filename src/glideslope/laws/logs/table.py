@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,16 @@ from glideslope.laws.logs.names import number
 from glideslope.laws.logs.source import Source
 
 Row = dict[str, Any]  # the cells of a row by the name of their column: text, or numbers
+Cells = Sequence[Any] | np.ndarray
+"""The cells of a column: text, numbers and None; or an array of numbers, NaN where a cell is empty."""
+Columns = Mapping[str, Cells]
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Named columns of a file."""
 
-    # The cells of each, all of one length: text, numbers and None; or an array of numbers, NaN where a cell is empty.
-    columns: Mapping[str, Sequence[Any] | np.ndarray]
+    columns: Columns  # all of one length
     run: str = ""  # the run that they are of; "" where the file doesn't say
     whole: bool = True  # False for a chart or a metric, since other files may hold the rest of the run
     notes: tuple[str, ...] = ()  # what was skipped
@@ -45,14 +47,14 @@ def of_rows(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Table:
     return Table({name: [row.get(name) for row in rows] for name in names}, notes=notes)
 
 
-def numbers(cells: Iterable[Any] | np.ndarray) -> np.ndarray:
+def numbers(cells: Cells) -> np.ndarray:
     """The numbers in a column, shape (n,); NaN where a cell holds none."""
     if isinstance(cells, np.ndarray):
         return cells
     return np.array([number(cell) for cell in cells], dtype=float)
 
 
-def filled(cells: Sequence[Any] | np.ndarray) -> np.ndarray:
+def filled(cells: Cells) -> np.ndarray:
     """Which cells of a column hold anything, shape (n,)."""
     if isinstance(cells, np.ndarray):
         return np.asarray(np.isfinite(cells))
