@@ -108,8 +108,8 @@ class Position:
             self.stateful.load_state_dict(state["loader"])
         self.batches = iter(self.loader)
 
-    def check(self, state: Any) -> int | None:
-        """The batches of the epoch that a state is after, None before the first. Raises a JobError for another's."""
+    def check(self, state: Any) -> None:
+        """Raises a JobError for what isn't a position in this loader."""
         taken = plain(state.get("taken", -1)) if isinstance(state, Mapping) else -1
         of_stream = self.stream is not None
         whole = None if of_stream or self.stateful is not None else length(self.loader)
@@ -122,7 +122,6 @@ class Position:
             raise JobError(f"{shown(state)} isn't a position in this training loader, which keeps {kept!r}")
         if taken is not None and kept == "epoch_began":
             check_random(state["epoch_began"], self.generators)
-        return taken
 
     def reseed(self, seed: int) -> None:
         """The next batch begins a new epoch; its order depends on the generators, which are seeded already."""
