@@ -73,11 +73,11 @@ class BaseScheduler(LRScheduler):
         """Reads the groups, and writes the values for the next update."""
 
     @abstractmethod
-    def _checked(self, saved: Saved) -> Any:
-        """The data that `_go_on` needs from a state; raises if the state can't be used, and changes nothing."""
+    def _check(self, saved: Saved) -> None:
+        """Raises if the schedules have no factors at the positions of a state."""
 
     @abstractmethod
-    def _go_on(self, saved: Saved, checked: Any, replaced: list[Replaced]) -> None:
+    def _go_on(self, saved: Saved, replaced: list[Replaced]) -> None:
         """Goes on from a state whose schedules and base values were taken over."""
 
     def read_groups(self) -> None:
@@ -96,10 +96,10 @@ class BaseScheduler(LRScheduler):
                 have been made at other rates, and the message has the difference; all stays as it was then.
         """
         saved = self._plan.read(state_dict)
-        checked = self._checked(saved)
+        self._check(saved)
         replaced = self._plan.take(saved, self._groups)
         self._shifts = [position - saved.step for position in saved.positions]
-        self._go_on(saved, checked, replaced)
+        self._go_on(saved, replaced)
 
     def _state_after(self, step: int) -> dict[str, Any]:
         """The state after so many updates."""

@@ -122,14 +122,14 @@ class CapturableScheduler(BaseScheduler):
         """The same as that of `Scheduler`; waits for the device."""
         return self._state_after(self.last_epoch)
 
-    def _checked(self, saved: Saved) -> torch.Tensor:
-        return torch.as_tensor(self._factors(saved.positions))
+    def _check(self, saved: Saved) -> None:
+        self._factors(saved.positions)
 
-    def _go_on(self, saved: Saved, checked: torch.Tensor, replaced: list[Replaced]) -> None:
+    def _go_on(self, saved: Saved, replaced: list[Replaced]) -> None:
         """Goes on from a state; what a graph reads is written in place."""
         self._count.fill_(saved.step)
         self._begin.fill_(saved.step)
-        self._table.copy_(checked)
+        self._table.copy_(torch.as_tensor(self._factors(saved.positions)))
         self._write()
 
     def _write(self) -> None:

@@ -170,11 +170,11 @@ class Scheduler(BaseScheduler):
         self.feedbacks.take_keepers_state()
         return self._state_after(self._updates.made)
 
-    def _checked(self, saved: Saved) -> None:
+    def _check(self, saved: Saved) -> None:
         begin = saved.step // AHEAD * AHEAD
         self._plan.factors([begin + position - saved.step for position in saved.positions], AHEAD)
 
-    def _go_on(self, saved: Saved, checked: None, replaced: list[Replaced]) -> None:
+    def _go_on(self, saved: Saved, replaced: list[Replaced]) -> None:
         self._updates.decide()
         self._updates.made = self._made = saved.step
         self._watch.measured |= self.feedbacks.are_measured
