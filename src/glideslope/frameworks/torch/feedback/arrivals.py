@@ -18,18 +18,14 @@ class Arrivals:
     def __init__(self) -> None:
         self._waiting: deque[tuple[Any, list[float | None], torch.Tensor, Any]] = deque()
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def add(self, of: Any, values: list[Any]) -> None:
         """Begins to copy numbers, at least one of them on a device; `of` is what they are of."""
-        there = [_on_device(value) for value in values]
-        first, *others = [_scalar(value) for value, is_there in zip(values, there, strict=True) if is_there]
         # A number of the host stays there: to bring it to a device waits for it.
-        stacked = torch.stack([each.to(first.device, torch.float32, non_blocking=True) for each in (first, *others)])
-        copied, arrived = sent(stacked)
-        here = [None if is_there else number(value) for value, is_there in zip(values, there, strict=True)]
-        self._waiting.append((of, here, copied, arrived))
+        there = [value.detach().reshape(()) for value in values if _on_device(value)]
+        device = there[0].device
+        stacked = torch.stack([value.to(device, torch.float32, non_blocking=True) for value in there])
+        here = [None if _on_device(value) else number(value) for value in values]
+        self._waiting.append((of, here, *sent(stacked)))
 
     def read(self, wait: bool = False) -> Iterator[tuple[Any, list[float]]]:
         """Those that have arrived, or all where it waits: what they are of, and the numbers."""
@@ -64,7 +60,3 @@ def number(value: float | torch.Tensor) -> float:
 
 def _on_device(value: float | torch.Tensor) -> bool:
     return bool(getattr(value, "is_cuda", False))
-
-
-def _scalar(value: torch.Tensor) -> torch.Tensor:
-    return value.detach().reshape(())
