@@ -77,10 +77,10 @@ class Job(AbstractJob):
         generators = randomness.sources(
             *model.modules(), train_loader, self.validation_loader, loss, batch_loss, metric, predict
         )
-        self.prepared_model, self._data = model, Epochs(train_loader, generators)
+        self.prepared_model, data = model, Epochs(train_loader, generators)
         self._parts = Parts(self.validation_loader, generators, base_loader(self.validation_loader))
         super().__init__(
-            accelerator.unwrap_model(model), self.optimizers, self._data, generators, losses=(loss, batch_loss),
+            accelerator.unwrap_model(model), self.optimizers, data, generators, losses=(loss, batch_loss),
             scaler=accelerator.scaler, accumulate=accelerator.gradient_accumulation_steps,
             batch=batch_size(train_loader), processes=accelerator.num_processes, maximize=maximize, memory=memory,
         )  # fmt: skip

@@ -64,6 +64,7 @@ class Job(AbstractJob):
     """
 
     _counts = ("updates",)
+    _data: Epochs
 
     def __init__(
         self, module: lightning.LightningModule, datamodule: lightning.LightningDataModule | None = None,
@@ -81,7 +82,7 @@ class Job(AbstractJob):
             *module.modules(), loader, self._prepared.validation_loaders, datamodule,
             [value for value in vars(module).values() if isinstance(value, randomness.Source)],
         )  # fmt: skip
-        self._data = Epochs(loader, generators, self._prepared.train_batches)
+        data = Epochs(loader, generators, self._prepared.train_batches)
         self._parts = [
             Parts(each, generators, most=most)
             for each, most in zip(self._prepared.validation_loaders, self._prepared.validation_batches, strict=True)
@@ -89,7 +90,7 @@ class Job(AbstractJob):
         self._scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         self.updates = 0
         super().__init__(
-            module, [self.optimizer], self._data, generators, scaler=self._scaler,
+            module, [self.optimizer], data, generators, scaler=self._scaler,
             accumulate=self.trainer.accumulate_grad_batches, batch=batch_size(loader), maximize=maximize, memory=memory,
         )  # fmt: skip
         check_trained(module, [self.optimizer])

@@ -54,6 +54,7 @@ class Job(AbstractJob):
     """
 
     _counts = ("progress",)
+    _data: Epochs
 
     def __init__(self, trainer: Trainer, *, memory: int = MEMORY) -> None:
         _check(trainer)
@@ -66,10 +67,9 @@ class Job(AbstractJob):
             *model.modules(), loader, trainer.data_collator, trainer.compute_loss_func, trainer.compute_metrics,
             [value for value in vars(trainer).values() if isinstance(value, randomness.Source)],
         )  # fmt: skip
-        self._data = Epochs(loader, generators)
         self._parts: dict[int, Any] = {}
         super().__init__(
-            model, [self.optimizer], self._data, generators, scaler=trainer.accelerator.scaler,
+            model, [self.optimizer], Epochs(loader, generators), generators, scaler=trainer.accelerator.scaler,
             accumulate=arguments.gradient_accumulation_steps, batch=batch_size(loader), processes=arguments.world_size,
             maximize=bool(arguments.metric_for_best_model and arguments.greater_is_better), memory=memory,
         )  # fmt: skip

@@ -53,7 +53,7 @@ class AbstractJob(ABC):
         check_kind(JobError, Real, "a number of bytes", memory=memory)
         self.model, self.accumulate, self.maximize, self.memory = model, accumulate, maximize, memory
         self._optimizers, self._batch, self._generators = optimizers, batch, generators
-        self._batches = data
+        self._data = data
         self._switching: list[Any] = [each for each in optimizers if switches(each)]
         for each in self._switching:
             each.train()  # a schedule-free one
@@ -160,7 +160,7 @@ class AbstractJob(ABC):
     def reseed(self, seed: int) -> None:
         """Seeds every generator anew and begins a new epoch: other data order, dropout and augmentation."""
         randomness.reseed(seed, self._generators)
-        self._batches.reseed(seed)
+        self._data.reseed(seed)
 
     def peaks(self, lr: float) -> list[float]:
         """The rate of each optimizer, its fastest group's, in an update at rate `lr`."""
@@ -191,7 +191,7 @@ class AbstractJob(ABC):
             as_evaluated(self.model, switching, average) as has_others,
         ):
             if has_others:
-                measure_statistics(self.model, self._batches.sample(STATISTICS), self._forward)
+                measure_statistics(self.model, self._data.sample(STATISTICS), self._forward)
             self.model.eval()
             yield
 

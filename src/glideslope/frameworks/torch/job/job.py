@@ -123,9 +123,9 @@ class Job(AbstractJob):
         generators = randomness.sources(
             *model.modules(), train_loader, validation_loader, loss, batch_loss, metric, predict
         )
-        self._data = Position(self.train_loader, generators)
+        data = Position(self.train_loader, generators)
         super().__init__(
-            model.to(self.device), optimizers, self._data, generators, losses=[each.loss for each in self._losses],
+            model.to(self.device), optimizers, data, generators, losses=[each.loss for each in self._losses],
             scaler=self.scaler, accumulate=accumulate, batch=batch_size(self.train_loader), maximize=maximize,
             memory=memory,
         )  # fmt: skip
@@ -141,7 +141,7 @@ class Job(AbstractJob):
         self._stream = stream(self.validation_loader)
         self._stream_began = copy.deepcopy(self._stream.state_dict()) if self._stream is not None else None
         self._random = randomness.save(generators) if validation_batches is not None else None
-        trained = self._data.stateful if self._data.stateful is not None else self._data.stream
+        trained = data.stateful if data.stateful is not None else data.stream
         self._shares = trained is not None and (trained is self.validation_loader or trained is self._stream)
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
