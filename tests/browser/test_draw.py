@@ -26,6 +26,55 @@ def text_of(opened, i=0):
     return opened.page.locator(f"#schedule-{i}").input_value()
 
 
+@pytest.mark.parametrize(
+    ("typed", "peak"),
+    [("0.5", 0.5), (".5", 0.5), ("5e-1", 0.5), ("1,000", 1000), ("1_000", 1000), ("1k", 1000), ("1,000.5", 1000.5)],
+)
+def test_a_number_is_read_as_people_write_it(browser, studio, typed, peak):
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["constant"], "peak": 7})
+    opened.page.get_by_label("Peak rate", exact=True).fill(typed)
+    opened.page.keyboard.press("Tab")
+    until(opened.page, f"{STATE}?.peak === {peak}")
+    assert opened.page.locator(".wrong:visible").count() == 0
+
+
+@pytest.mark.parametrize("typed", ["0,5", "0,500", "1,5", "1 5", "0x10", "1,0000", "", "_", "k", "-1", "0", "2M", "é"])
+def test_a_number_that_may_be_misread_is_refused(browser, studio, typed):
+    """A decimal comma isn't one of thousands: 0,5 is not 5."""
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["constant"], "peak": 7})
+    field = opened.page.get_by_label("Peak rate", exact=True)
+    field.fill(typed)
+    opened.page.keyboard.press("Tab")
+    opened.page.get_by_text("Give a number above 0, at most 1,000,000").wait_for()
+    assert field.get_attribute("aria-invalid") == "true"
+    opened.page.get_by_label("Updates", exact=True).fill("123")
+    opened.page.keyboard.press("Tab")
+    until(opened.page, f"{STATE}?.steps === 123")
+    assert opened.page.evaluate(f"{STATE}.peak") == 7
+    assert opened.wrong == []
+
+
+@pytest.mark.parametrize("room", ["draw", "play"])
+def test_each_field_takes_what_the_server_takes(browser, studio, room):
+    """The largest number that a field allows is computed, and a larger one isn't sent."""
+    opened = Opened(browser, studio.url, room, {"surface": "bowl"} if room == "play" else {"schedules": ["constant"]})
+    page = opened.page
+    for field in page.locator("fieldset .field input[inputmode=decimal]").all():
+        before = field.input_value()
+        field.fill("1e99")
+        field.press("Tab")
+        most = page.locator(".wrong:visible").inner_text().split("at most ")[1].rstrip(".")
+        field.fill("9007199254740992" if "e15" in most else most)
+        with page.expect_response(lambda response: "/api/" in response.url) as answered:
+            field.press("Tab")
+        assert answered.value.ok, (field.get_attribute("id"), most)
+        assert page.locator(".wrong:visible").count() == 0
+        field.fill(before)
+        with page.expect_response(lambda response: "/api/" in response.url):
+            field.press("Tab")
+    assert opened.wrong == []
+
+
 def test_a_handle_is_dragged_and_the_text_follows(browser, studio):
     opened = Opened(
         browser, studio.url, "draw", {"schedules": ["warmup(10%) >> hold() >> cooldown(20%)"], "steps": 1000}

@@ -20,14 +20,16 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+const WRITTEN = /^([+-]?(?:[1-9]\d{0,2}(?:[,\s]\d{3})+|\d+|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?)([kM]?)$/;
+const TIMES = /** @type {Record<string, number>} */ ({ "": 1, k: 1e3, M: 1e6 });
+
 /**
- * A number as people write it: 10000, 10_000, 1e4, 10k, 2M; NaN where it is none.
+ * A number as people write it: 10000, 10,000, 10_000, 1e4, 10k, 2M; NaN where it is none. A comma parts thousands alone: 0,5 is none, and no 5.
  * @param {string} text
  */
 export function number(text) {
-  const parts = text.trim().match(/^([^kM]+)([kM]?)$/);
-  if (!parts) return NaN;
-  return Number(parts[1].replace(/[_,\s]/g, "")) * { "": 1, k: 1e3, M: 1e6 }[/** @type {""|"k"|"M"} */ (parts[2])];
+  const parts = text.trim().replaceAll("_", "").match(WRITTEN);
+  return parts ? Number(parts[1].replace(/[,\s]/g, "")) * TIMES[parts[2]] : NaN;
 }
 
 /**
@@ -40,23 +42,39 @@ export function short(value) {
 
 let fields = 0;
 
+/** @typedef {{whole?: boolean, zero?: boolean, most?: number}} Range the numbers above 0, or from 0, that the server takes */
+
+/**
+ * Calls back with each number that is entered; of another text, what it returns says what to give.
+ * @param {HTMLInputElement} input
+ * @param {(value: number) => void} change
+ * @param {Range} range
+ */
+export function entered(input, change, { whole = false, zero = false, most = 1e12 }) {
+  const wrong = h("p", { class: "wrong", id: `wrong-${fields++}`, role: "alert" });
+  input.setAttribute("aria-describedby", wrong.id);
+  input.addEventListener("change", () => {
+    const value = number(input.value);
+    const fits = (value > 0 || (zero && value === 0)) && value <= most && (!whole || Number.isInteger(value));
+    const point = input.value.includes(",") ? ", with a point before decimals" : "";
+    input.setAttribute("aria-invalid", String(!fits));
+    wrong.textContent = fits ? "" : `Give a ${whole ? "whole number" : "number"} ${zero ? "from 0" : whole ? "from 1" : "above 0"}, at most ${short(most)}${point}.`;
+    if (fits) change(value);
+  });
+  return wrong;
+}
+
 /**
  * A labelled input of a number.
  * @param {string} label
  * @param {number} value
  * @param {(value: number) => void} change
- * @param {{whole?: boolean, unit?: string, least?: number}} [options]
+ * @param {Range & {unit?: string}} [options]
  */
-export function numberField(label, value, change, { whole = false, unit = "", least = 0 } = {}) {
+export function numberField(label, value, change, { unit = "", ...range } = {}) {
   const id = `field-${fields++}`;
   const input = h("input", { id, inputmode: "decimal", value: plain(value), autocomplete: "off", spellcheck: "false" });
-  input.addEventListener("change", () => {
-    const entered = whole ? Math.round(number(input.value)) : number(input.value);
-    const fits = Number.isFinite(entered) && (entered > 0 || entered > least);
-    input.setAttribute("aria-invalid", String(!fits));
-    if (fits) change(entered);
-  });
-  return h("div", { class: "field" }, h("label", { for: id }, label), input, unit ? h("span", { class: "unit" }, unit) : null);
+  return h("div", { class: "field" }, h("label", { for: id }, label), input, unit ? h("span", { class: "unit" }, unit) : null, entered(input, change, range));
 }
 
 /**

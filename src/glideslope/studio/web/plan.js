@@ -68,7 +68,7 @@ export function planEditor(plan, request, answered) {
     const set = (/** @type {string} */ name) => (/** @type {any} */ value) => { plan[name] = value; redraw(); };
     fields ??= h("div", { class: "fields" });
     fields.replaceChildren(
-      numberField("Updates", plan.steps, set("steps"), { whole: true }), numberField("Peak rate", plan.peak, set("peak")),
+      numberField("Updates", plan.steps, set("steps"), { whole: true, most: 2 ** 53 }), numberField("Peak rate", plan.peak, set("peak"), { most: 1e6 }),
       numberField("Batch", plan.batch, set("batch"), { unit: "examples" }), numberField("Epoch", plan.epoch, set("epoch"), { unit: "examples" }),
       numberField("Example", plan.tokens, set("tokens"), { unit: "tokens" }),
       choice("Axis", [["updates", "updates"], ["epochs", "epochs"], ["examples", "examples"], ["tokens", "tokens"]], plan.axis, set("axis")),

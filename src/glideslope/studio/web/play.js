@@ -101,7 +101,7 @@ export function open(root, state, save) {
       h("div", { class: "field wide" }, h("label", { for: "drives" }, "Schedule of the rate"), schedule,
         h("datalist", { id: "drives-list" }, ...SCHEDULES.map((text) => h("option", { value: text })))),
       ...(beta ? [slider("Momentum β", { min: 0, max: 0.99, step: 0.01, value: ball().momentum }, set("momentum"), (value) => value.toFixed(2))] : []),
-      ...["x", "y"].map((axis, i) => numberField(`Rate along ${axis}, times`, ball().layers[i], (value) => { ball().layers[i] = value; update(); }, { least: -1 })),
+      ...["x", "y"].map((axis, i) => numberField(`Rate along ${axis}, times`, ball().layers[i], (value) => { ball().layers[i] = value; update(); }, { zero: true, most: 1e4 })),
     );
   }
 
@@ -118,10 +118,10 @@ export function open(root, state, save) {
         h("h3", {}, "What every ball meets"),
         h(
           "div", { class: "fields" },
-          numberField("Updates", game.world.steps, world("steps"), { whole: true }),
-          numberField("Batch, 0 for all", game.world.batch, world("batch"), { whole: true, least: -1 }),
-          numberField("Noise of an example", game.world.noise, world("noise"), { least: -1 }),
-          numberField("Slope along y in 1 of", game.world.rare, world("rare"), { whole: true }),
+          numberField("Updates", game.world.steps, world("steps"), { whole: true, most: 2 ** 53 }),
+          numberField("Batch, 0 for all", game.world.batch, world("batch"), { whole: true, zero: true, most: 1e5 }),
+          numberField("Noise of an example", game.world.noise, world("noise"), { zero: true, most: 1e6 }),
+          numberField("Slope along y in 1 of", game.world.rare, world("rare"), { whole: true, most: 1e4 }),
         ),
       ),
     ),

@@ -124,10 +124,13 @@ export function open(root, state, save) {
     status.className = wrong ? "trouble" : "note";
   }
 
-  /** What the logs don't say, of the fields that are filled. */
+  /** What the logs don't say, of the fields that are filled; raises where one isn't a number. */
   function missing() {
-    return Object.fromEntries(UNSAID.map(([name, , isText], i) => [name, isText ? fields[i].value.trim() : number(fields[i].value)])
-      .filter(([, value]) => value !== "" && !Number.isNaN(value)));
+    const typed = UNSAID.map(([name, label, isText], i) => ({ name, label, isText, text: fields[i].value.trim() })).filter(({ text }) => text);
+    return Object.fromEntries(typed.map(({ name, label, isText, text }) => {
+      if (!isText && Number.isNaN(number(text))) throw new Error(`${label}: ${text} isn't a number. Give one such as 1000 or 0.001.`);
+      return [name, isText ? text : number(text)];
+    }));
   }
 
   async function choose() {

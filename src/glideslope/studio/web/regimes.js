@@ -1,6 +1,6 @@
 // The slider of a rate, with the rates marked at which descent crawls, converges, oscillates and diverges.
 
-import { h, number, plain, short } from "./dom.js";
+import { entered, h, plain, short } from "./dom.js";
 
 const NAMES = ["crawls", "converges", "oscillates", "diverges"];
 const POSITIONS = 1000;
@@ -13,6 +13,7 @@ export function rateSlider(rate, change) {
   let [low, high] = [rate / 300, rate * 300];
   const input = h("input", { type: "range", id: "rate", min: 0, max: POSITIONS, step: 1 });
   const exact = h("input", { "aria-label": "Rate, as a number", inputmode: "decimal", class: "exact", autocomplete: "off" });
+  const wrong = entered(exact, set, { most: 1e6 });
   const bar = h("div", { class: "regimes", "aria-hidden": "true" });
   const names = h("div", { class: "regimes names", "aria-hidden": "true" });
   const verdict = h("p", { class: "note verdict", id: "verdict" });
@@ -24,7 +25,11 @@ export function rateSlider(rate, change) {
   function show() {
     input.value = String(Math.round(POSITIONS * Math.min(Math.max(share(rate), 0), 1)));
     input.setAttribute("aria-valuetext", short(rate));
-    if (document.activeElement !== exact) exact.value = plain(Number(rate.toPrecision(4)));
+    if (document.activeElement !== exact) {
+      exact.value = plain(Number(rate.toPrecision(4)));
+      exact.setAttribute("aria-invalid", "false");
+      wrong.textContent = "";
+    }
     const known = marks && marks.every((mark) => mark != null);
     const regime = known ? NAMES[/** @type {number[]} */ (marks).filter((mark) => rate > mark).length] : "";
     verdict.textContent = marks === undefined ? "" : marks === null
@@ -46,8 +51,7 @@ export function rateSlider(rate, change) {
   }
 
   input.addEventListener("input", () => set(Number((low * (high / low) ** (Number(input.value) / POSITIONS)).toPrecision(3))));
-  exact.addEventListener("change", () => { const value = number(exact.value); if (value > 0 && value <= 1e6) set(value); });
-  const root = h("div", { class: "field wide rate" }, h("label", { for: "rate" }, "Rate"), exact, h("div", { class: "scale" }, input, bar, names), verdict);
+  const root = h("div", { class: "field wide rate" }, h("label", { for: "rate" }, "Rate"), exact, wrong, h("div", { class: "scale" }, input, bar, names), verdict);
   show();
   return {
     root,
