@@ -95,6 +95,38 @@ def test_a_run_is_played_stepped_and_taken_back(browser, studio):
     assert page.get_by_role("button", name="Run").is_visible()
 
 
+SHOWN = """async (times) => {
+  const { stage } = await import('./stage.js');
+  const picture = stage(() => 0);
+  document.querySelector('main').append(picture.root);
+  const ways = times.map((at) => ({ at, positions: [at, at], losses: at }));
+  const chart = { xs: [[0, 1]], series: [], groups: [], spans: [], marks: [], x: 'update', y: 'loss' };
+  picture.show({ dimensions: 2, window: [[-1, 1], [-1, 1]], height: [0, 1, 2, 3], chart, balls: ways }, 0);
+  const frames = [];
+  for (let frame = 0; frame < 6; frame++) {
+    picture.go(frame);
+    const update = Number(picture.root.querySelector('.counter').textContent.split(' ')[1]);
+    frames.push([update, picture.surface.ways.map(({ way, upto }) => way.at[upto])]);
+  }
+  return frames;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("times", "frames"),
+    [
+        ([[0, 1, 2, 4, 8], [0, 1, 2, 3]], [(0, [0, 0]), (1, [1, 1]), (2, [2, 2]), (4, [4, 3]), (8, [8, 3])]),
+        ([[0, 1, 2, 3, 4, 5], [0, 4, 8]], [(0, [0, 0]), (4, [4, 4]), (8, [5, 8])]),
+    ],
+)
+def test_balls_are_shown_after_the_same_update(browser, studio, times, frames):
+    """A batch that grows makes fewer updates, of which others are kept than of the balls beside it."""
+    opened = Opened(browser, studio.url, "play", {"surface": "bowl"})
+    shown = opened.page.evaluate(SHOWN, times)
+    assert [tuple(each) for each in shown] == frames + [frames[-1]] * (6 - len(frames))
+    assert opened.wrong == []
+
+
 def test_a_bad_formula_says_where(browser, studio):
     opened = Opened(browser, studio.url, "play", {"surface": "formula", "formula": "x^2 + y^2"})
     opened.page.get_by_label("Formula in x and y").fill("x^2 + foo(y)")

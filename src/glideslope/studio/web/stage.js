@@ -19,7 +19,10 @@ export function stage(choose, moved = () => {}, words = WORDS.en) {
   /** @type {any} */ let chart = null;
   /** @type {any} */ let answer = null;
   let [frame, chosen, timer] = [0, 0, 0];
-  const last = () => Math.max(...answer.balls.map((/** @type {any} */ ball) => (ball.at?.length ?? 1) - 1));
+  /** The updates of the playback: those of the ball that makes the most. Balls may keep positions after different ones. @returns {number[]} */
+  const times = () => answer.balls.map((/** @type {any} */ ball) => ball.at ?? [0])
+    .reduce((/** @type {number[]} */ most, /** @type {number[]} */ at) => (Number(at.at(-1)) > Number(most.at(-1)) ? at : most));
+  const last = () => times().length - 1;
   const scrub = h("input", { type: "range", min: 0, max: 1, value: 1, "aria-label": words.position });
   const counter = h("output", { class: "counter" });
   const run = button(words.run, () => (timer ? pause() : play()), { class: "first" });
@@ -28,15 +31,15 @@ export function stage(choose, moved = () => {}, words = WORDS.en) {
   function go(to) {
     frame = Math.min(Math.max(to, 0), last());
     scrub.value = String(frame);
-    const longest = answer.balls.find((/** @type {any} */ ball) => (ball.at?.length ?? 0) === last() + 1);
-    const update = longest?.at[frame] ?? 0;
+    const update = times()[frame];
     counter.textContent = words.at(update.toLocaleString("en-US"));
     scrub.setAttribute("aria-valuetext", counter.textContent);
-    surface.ways = answer.balls.map((/** @type {any} */ way, /** @type {number} */ i) => ({
-      way: way.at ? way : { positions: [[], []], losses: [], at: [] }, upto: frame, chosen: i === chosen,
-    }));
+    surface.ways = answer.balls.map((/** @type {any} */ ball, /** @type {number} */ i) => {
+      const way = ball.at ? ball : { positions: [[], []], losses: [], at: [] };
+      return { way, upto: way.at.findLastIndex((/** @type {number} */ at) => at <= update), chosen: i === chosen };
+    });
     surface.draw();
-    moved(frame);
+    moved(Math.max(surface.ways[chosen].upto, 0));
   }
 
   function pause() {
