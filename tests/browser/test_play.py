@@ -127,6 +127,28 @@ def test_balls_are_shown_after_the_same_update(browser, studio, times, frames):
     assert opened.wrong == []
 
 
+DRAWN = """() => {
+  window.drawn = [];
+  const context = document.querySelector('.stage > canvas').getContext('2d');
+  for (const name of ['clearRect', 'lineTo', 'fillText']) {
+    const act = context[name].bind(context);
+    context[name] = (...given) => { window.drawn.push(name === 'fillText' ? given[0] : name); act(...given); };
+  }
+}"""
+
+
+def test_no_way_hides_a_ball(browser, studio):
+    """The balls are drawn after all ways, the one that is chosen last."""
+    balls = [{"start": [2, 2], "rate": rate} for rate in (1.99, 0.01, 0.5)]
+    opened = Opened(browser, studio.url, "play", {"surface": "bowl", "balls": balls})
+    opened.page.evaluate(DRAWN)
+    opened.page.get_by_role("button", name="Back").click()
+    drawn = opened.page.evaluate("window.drawn")
+    assert drawn.count("clearRect") == 1
+    assert drawn.count("lineTo") > 100
+    assert drawn[-3:] == ["2", "3", "1"]
+
+
 def test_a_bad_formula_says_where(browser, studio):
     opened = Opened(browser, studio.url, "play", {"surface": "formula", "formula": "x^2 + y^2"})
     opened.page.get_by_label("Formula in x and y").fill("x^2 + foo(y)")

@@ -8,6 +8,7 @@ const EDGE = { left: 58, right: 12, top: 12, bottom: 44 };
 
 /** @typedef {{dimensions: number, window: [number, number][], height: (number | null)[]}} Land */
 /** @typedef {{positions: (number | null)[][], losses: (number | null)[], at: number[]}} Way */
+/** @typedef {{points: [number, number][], chosen: boolean, i: number}} Drawn a way in pixels, and the place of its ball */
 
 /** @param {number} i */
 export const colour = (i) => style(`--b${i % 6}`);
@@ -92,8 +93,11 @@ export class Surface {
     context.rect(EDGE.left, EDGE.top, width - EDGE.left - EDGE.right, height - EDGE.top - EDGE.bottom);
     context.clip();
     if (land.dimensions === 1) this.curve(context);
-    this.ways.forEach((each, i) => { if (!each.chosen) this.way(context, each, i); });
-    this.ways.forEach((each, i) => { if (each.chosen) this.way(context, each, i); });
+    // The one that is chosen last; the balls after all ways, which would hide those that stand still.
+    const ways = this.ways.map((each, i) => ({ ...each, i, points: this.points(each) })).filter(({ points }) => points.length);
+    ways.sort((one, other) => Number(one.chosen) - Number(other.chosen));
+    for (const each of ways) this.way(context, each);
+    for (const each of ways) this.ball(context, each);
     for (const place of this.places) this.mark(context, place);
     context.restore();
   }
@@ -134,8 +138,8 @@ export class Surface {
     context.stroke();
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {{way: Way, upto: number, chosen: boolean}} drawn @param {number} index */
-  way(context, { way, upto, chosen }, index) {
+  /** Where a ball has been, in pixels. @param {{way: Way, upto: number}} drawn @returns {[number, number][]} */
+  points({ way, upto }) {
     const second = this.land?.dimensions === 2 ? way.positions[1] : way.losses;
     /** @type {[number, number][]} */
     const points = [];
@@ -143,7 +147,11 @@ export class Surface {
       const [x, y] = [way.positions[0][i], second[i]];
       if (x != null && y != null) points.push([within(this.place(0, x)), within(this.place(1, y))]);
     }
-    if (!points.length) return;
+    return points;
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {Drawn} drawn */
+  way(context, { points, chosen, i }) {
     const line = () => {
       context.beginPath();
       for (const [x, y] of points) context.lineTo(x, y);
@@ -153,10 +161,10 @@ export class Surface {
     context.strokeStyle = "rgba(255, 255, 255, .85)";
     context.lineWidth = chosen ? 5 : 4;
     if (this.land?.dimensions === 2) line();
-    context.strokeStyle = context.fillStyle = colour(index);
+    context.strokeStyle = context.fillStyle = colour(i);
     context.lineWidth = chosen ? 2.5 : 1.75;
     context.globalAlpha = this.land?.dimensions === 2 ? 1 : 0.55;
-    context.setLineDash(dashAt(index));
+    context.setLineDash(dashAt(i));
     line();
     context.setLineDash([]);
     context.globalAlpha = 1;
@@ -168,16 +176,21 @@ export class Surface {
     context.fillStyle = "#ffffff";
     context.fill();
     context.stroke();
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {Drawn} drawn */
+  ball(context, { points, chosen, i }) {
     const [x, y] = /** @type {[number, number]} */ (points.at(-1));
-    context.fillStyle = colour(index);
+    context.fillStyle = colour(i);
     dot(context, x, y, chosen ? 9 : 7);
+    context.lineWidth = 2;
     context.strokeStyle = "#ffffff";
     context.stroke();
     if (this.ways.length > 1) {
       context.fillStyle = style("--page");
       context.font = `bold ${chosen ? 12 : 10}px system-ui, sans-serif`;
       context.textAlign = "center";
-      context.fillText(String(index + 1), x, y + (chosen ? 4.3 : 3.6));
+      context.fillText(String(i + 1), x, y + (chosen ? 4.3 : 3.6));
     }
   }
 
