@@ -106,6 +106,24 @@ def test_a_text_is_typed_and_the_handles_follow(browser, studio):
     assert "column 15" in problem.inner_text()
 
 
+def test_a_character_of_two_units_is_marked_whole(browser, studio):
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["cosine"]})
+    opened.page.locator("#schedule-0").fill("cosine 😀")
+    opened.page.get_by_text("unexpected character (column 8)").wait_for()
+    assert opened.page.locator(".problem mark").inner_text() == "😀"
+
+
+def test_a_schedule_more_than_there_is_room_for_is_refused(browser, studio):
+    """As one of the gallery, or the design of a law; what is drawn stays."""
+    opened = Opened(browser, studio.url, "draw", {"schedules": ["cosine"] * 8})
+    opened.page.get_by_text("Gallery").click()
+    opened.page.get_by_role("button", name="linear()", exact=True).click()
+    opened.page.get_by_text("There is room for 8 schedules").wait_for()
+    assert opened.page.locator(".line").count() == 8
+    assert opened.page.locator(".trouble:visible").count() == 0
+    assert opened.wrong == []
+
+
 def test_the_axis_of_rates_is_logarithmic_on_demand(browser, studio):
     """A warmup begins at 0, which no logarithmic axis has: it is a gap there."""
     opened = Opened(browser, studio.url, "draw", {"schedules": ["warmup(10%) >> exponential(20%, ratio=0.1)"]})

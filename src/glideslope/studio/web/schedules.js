@@ -1,6 +1,6 @@
 // The list of schedules as texts, with what is wrong with each at its column.
 
-import { button, h } from "./dom.js";
+import { button, h, say } from "./dom.js";
 import { dashAt, dress, swatch } from "./report.js";
 
 /** The colour of a curve by its place. @param {number} place */
@@ -56,6 +56,10 @@ export function scheduleList({ texts, chosen, most, change }) {
 
   /** @param {string} text */
   function add(text) {
+    if (texts.length >= most) {
+      say(`There is room for ${most} schedules: remove one first.`);
+      return;
+    }
     texts.push(text);
     chosen = texts.length - 1;
     build();
@@ -91,6 +95,7 @@ export function scheduleList({ texts, chosen, most, change }) {
 function described({ message, column }, text) {
   const said = h("p", {}, message.replace(/ at column \d+ of .*$/s, column == null ? "$&" : ` (column ${column + 1})`));
   if (column == null) return [said];
-  const [before, at, after] = [text.slice(0, column), text.slice(column, column + 1) || " ", text.slice(column + 1)];
-  return [h("pre", { "aria-hidden": "true" }, before, h("mark", {}, at), after), said];
+  const characters = [...text]; // as the parser counts them: one of two units, such as 😀, is one column
+  const [before, at, after] = [characters.slice(0, column), characters.slice(column, column + 1), characters.slice(column + 1)].map((part) => part.join(""));
+  return [h("pre", { "aria-hidden": "true" }, before, h("mark", {}, at || " "), after), said];
 }
