@@ -156,10 +156,24 @@ def test_axe_finds_nothing_serious(browser, studio, room, scheme):
     assert serious_violations(opened.page) == []
 
 
+CUT = "[...document.querySelectorAll('%s')].filter((one) => one.scrollWidth > one.clientWidth).length"
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_phone_scrolls_in_one_direction(browser, studio, room):
-    opened = Opened(browser, studio.url, room, ROOMS[room], viewport={"width": 390, "height": 844}, is_mobile=True)
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_a_phone_scrolls_in_one_direction(browser, studio, room, width):
+    """And shows the names of all rooms: 320 pixels are a page of 1,280 at four times its size."""
+    opened = Opened(browser, studio.url, room, ROOMS[room], viewport={"width": width, "height": 844}, is_mobile=True)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.evaluate(CUT % "nav") == 0
+    assert opened.page.evaluate(CUT % ".scroll") == 0 or width < 360
+
+
+def test_the_name_of_a_curve_takes_a_few_lines(browser, studio):
+    """However long its schedule is."""
+    opened = Opened(browser, studio.url, "draw", {"schedules": [" >> ".join(["warmup(1)"] * 200)], "steps": 1000})
+    assert len(opened.page.locator(".legend .name").inner_text()) > 2000
+    assert opened.page.locator(".legend .name").bounding_box()["height"] < 150
 
 
 PICTURES = {
