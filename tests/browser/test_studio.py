@@ -156,6 +156,16 @@ def test_axe_finds_nothing_serious(browser, studio, room, scheme):
     assert serious_violations(opened.page) == []
 
 
+def test_a_number_has_four_digits_however_small_or_large_it_is(browser, studio):
+    """A loss of 0.0004003 was 4e-4 in the table of a search, and 0.0004003 in its report."""
+    opened = Opened(browser, studio.url, "draw")
+    values = [4.0032e-4, 0.0012344, 1.23456, 12345.6, 7.8912e-12, 3.28e10, 5e-4, 1.5e6 + 0.25]
+    shown = "(values) => import('./report.js').then(({ short }) => values.map(short))"
+    texts = opened.page.evaluate(shown, values)
+    assert [float(text) for text in texts] == [float(f"{value:.4g}") for value in values]
+    assert texts[:2] == ["4.003e-4", "0.001234"]
+
+
 CUT = "[...document.querySelectorAll('%s')].filter((one) => one.scrollWidth > one.clientWidth).length"
 
 

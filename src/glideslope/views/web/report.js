@@ -19,7 +19,7 @@ export function short(value) {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return WHOLE.format(value);
   return size !== 0 && (size < 1e-3 || size >= 1e6)
-    ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
+    ? value.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e")
     : String(Number(value.toPrecision(4)));
 }
 
