@@ -95,6 +95,23 @@ def test_a_run_is_played_stepped_and_taken_back(browser, studio):
     assert page.get_by_role("button", name="Run").is_visible()
 
 
+def test_a_curve_has_no_fields_of_y(browser, studio):
+    opened = Opened(browser, studio.url, "play", {"surface": "parabola", "balls": [{"start": [-2], "rate": 0.5}]})
+    along = [opened.page.get_by_label(name) for name in ("Rate along y, times", "Slope along y in 1 of")]
+    assert not any(field.is_visible() for field in along)
+    opened.page.get_by_label("Surface", exact=True).select_option("himmelblau")
+    for field in along:
+        field.wait_for(state="visible")
+
+
+def test_noise_without_a_batch_is_said_to_be_none(browser, studio):
+    opened = Opened(browser, studio.url, "play", {"surface": "bowl", "world": {"noise": 2}})
+    opened.page.get_by_text("meets no noise: give a batch of 1 or more").wait_for()
+    opened.page.get_by_label("Batch, 0 for all").fill("4")
+    opened.page.keyboard.press("Tab")
+    opened.page.get_by_text("meets no noise").wait_for(state="hidden")
+
+
 SHOWN = """async (times) => {
   const { stage } = await import('./stage.js');
   const picture = stage(() => 0);

@@ -160,6 +160,12 @@ def test_a_rare_slope_counts_more_in_adagrad():
     assert shares[1] > 2 * shares[0]
 
 
+def test_a_curve_has_no_slope_along_y_that_could_be_rare():
+    often, rarely = (went("x^2/2", Ball([1.0], rate=0.1), steps=20, rare=rare).positions for rare in (1, 10))
+    assert rarely[:, 0].tolist() == often[:, 0].tolist()
+    assert often[-1, 0] == pytest.approx(0.9**20)
+
+
 def test_noise_is_that_of_a_batch():
     """The standard deviation of a step on a flat surface falls with the root of the batch."""
     for batch in (4, 64):

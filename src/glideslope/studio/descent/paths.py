@@ -95,7 +95,7 @@ class World(msgspec.Struct, forbid_unknown_fields=True):
     """The standard deviation of the slope of one example, of a formula."""
     batch: Annotated[int, Meta(ge=0, le=100_000)] = 0  # the examples in an update; 0 is all of them, without noise
     rare: Annotated[int, Meta(ge=1, le=10_000)] = 1
-    """The slope along the last coordinate comes in each such update alone."""
+    """The slope along y, where there is one, comes in each such update alone."""
     seed: Annotated[int, Meta(ge=0, le=2**32)] = 0  # of the noise
 
 
@@ -155,8 +155,8 @@ def _slope(
     slope = np.array(surface.gradient(tuple(position.tolist()), batch), dtype=float)
     if world.noise and size and not surface.examples:
         slope = slope + random.normal(0.0, world.noise / np.sqrt(size), len(slope))
-    if world.rare > 1 and (updates + 1) % world.rare:
-        slope[-1] = 0.0
+    if len(slope) > 1 and (updates + 1) % world.rare:
+        slope[1] = 0.0
     return slope
 
 

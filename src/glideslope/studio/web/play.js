@@ -79,6 +79,8 @@ export function open(root, state, save) {
     marks(0);
     picture.show(answer, chosen);
     says.textContent = answer.balls.map((/** @type {any} */ each, /** @type {number} */ i) => `${game.balls.length > 1 ? `Ball ${i + 1}: ` : ""}${each.says ?? each.message}`).join(". ");
+    noNoise.textContent = game.world.noise && !game.world.batch ? "A ball that sees all examples in each update meets no noise: give a batch of 1 or more." : "";
+    for (const field of [rare, controls.lastElementChild]) field.hidden = answer.dimensions === 1; // a curve has no y
     about.textContent = places.find(({ name }) => name === game.surface)?.about ?? "x and y, + - * / ^, sin cos exp log sqrt tanh abs, pi, e.";
   }
 
@@ -106,6 +108,8 @@ export function open(root, state, save) {
   }
 
   const world = (/** @type {string} */ name) => (/** @type {any} */ value) => { game.world[name] = value; update(); };
+  const rare = numberField("Slope along y in 1 of", game.world.rare, world("rare"), { whole: true, most: 1e4 });
+  const noNoise = h("p", { class: "note", role: "status" });
   const ground = h("div", { class: "field wide" });
   root.append(
     h("h2", { class: "sr" }, "Play gradient descent"),
@@ -121,8 +125,9 @@ export function open(root, state, save) {
           numberField("Updates", game.world.steps, world("steps"), { whole: true, most: 2 ** 53 }),
           numberField("Batch, 0 for all", game.world.batch, world("batch"), { whole: true, zero: true, most: 1e5 }),
           numberField("Noise of an example", game.world.noise, world("noise"), { zero: true, most: 1e6 }),
-          numberField("Slope along y in 1 of", game.world.rare, world("rare"), { whole: true, most: 1e4 }),
+          rare,
         ),
+        noNoise,
       ),
     ),
     solve.root,
