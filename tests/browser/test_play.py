@@ -144,6 +144,35 @@ def test_balls_are_shown_after_the_same_update(browser, studio, times, frames):
     assert opened.wrong == []
 
 
+def test_places_without_a_slope_are_those_of_the_surface_that_is_shown(browser, studio):
+    """Neither those of a formula before, nor those whose answer comes after another was typed, are marked."""
+    opened = Opened(browser, studio.url, "play", {"surface": "formula", "formula": "x^2 + y^2"})
+    page = opened.page
+    said = page.locator(".why p[aria-live]")
+    page.get_by_role("button", name="Solve this surface").click()
+    said.get_by_text("1 × minimum ▽").wait_for()
+    page.get_by_label("Formula in x and y").fill("x^2 - y^2")
+    until(page, lambda: said.inner_text() == "")
+    with page.expect_response(lambda response: "api/solve" in response.url):
+        page.get_by_role("button", name="Solve this surface").click()
+        page.get_by_label("Formula in x and y").fill("x")
+    page.wait_for_timeout(200)
+    assert said.inner_text() == ""
+    page.get_by_label("Formula in x and y").fill("x^2 - y^2")
+    page.get_by_role("button", name="Solve this surface").click()
+    said.get_by_text("1 × saddle ◇").wait_for()
+    assert opened.wrong == []
+
+
+@pytest.mark.parametrize("room", ["play", "learn"])
+def test_what_the_keyboard_comes_to_does_something(browser, studio, room):
+    """A picture that is only seen is no stop, nor is a table that there isn't yet."""
+    opened = Opened(browser, studio.url, room, {"surface": "bowl"} if room == "play" else {"lesson": 1})
+    assert opened.page.locator("canvas[tabindex]").count() == (1 if room == "play" else 0)
+    stops = opened.page.locator(".scroll[tabindex]")
+    assert not any(stop.is_visible() for stop in stops.all())
+
+
 DRAWN = """() => {
   window.drawn = [];
   const context = document.querySelector('.stage > canvas').getContext('2d');

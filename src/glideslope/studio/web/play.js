@@ -40,7 +40,7 @@ export function open(root, state, save) {
   }, marks);
   const rate = rateSlider(ball().rate, (value) => { ball().rate = value; update(); });
   const formula = h("input", { "aria-label": "Formula in x and y", class: "mono", value: game.formula, spellcheck: "false", autocomplete: "off", maxlength: 300,
-    oninput: () => { game.formula = formula.value; anew = true; update(); } });
+    oninput: () => { game.formula = formula.value; anew = true; solve.clear(); update(); } });
   const problem = h("p", { class: "trouble", role: "alert" });
   const about = h("p", { class: "note" });
   const balls = h("div", { class: "balls", role: "group", "aria-label": "Balls" });
@@ -134,6 +134,7 @@ export function open(root, state, save) {
   );
   if (!offline) {
     picture.surface.canvas.setAttribute("role", "application");
+    picture.surface.canvas.tabIndex = 0;
     picture.surface.canvas.setAttribute("aria-label", "The surface. Press a place, or use the arrow keys, to move the start of the ball.");
   }
   picture.surface.canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {

@@ -2,6 +2,7 @@
 
 import { ask, offline } from "./api.js";
 import { button, h, short } from "./dom.js";
+import { SIGNS } from "./surface.js";
 
 const DIMENSIONS = [1, 2, 3, 4, 6, 8, 12];
 
@@ -15,20 +16,24 @@ const time = (seconds) => (seconds < 0.1 ? `${short(1000 * seconds)} ms` : `${sh
 export function solving(game, mark) {
   const said = h("p", { "aria-live": "polite" });
   const table = h("tbody");
-  const shown = h(
-    "table", { hidden: true },
+  const shown = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What solving costs", hidden: true }, h(
+    "table", {},
     h("thead", {}, h("tr", {}, ...["variables", "places without a slope", "algebra finds them all", "descent finds one"].map((text) => h("th", { scope: "col", class: "text" }, text)))),
     table,
-  );
+  ));
+
+  let solved = 0;
 
   async function solve() {
+    const mine = ++solved;
     said.textContent = "Solving …";
     try {
       const { places, newton_seconds: seconds, algebra } = await ask("api/solve", game());
+      if (mine !== solved) return; // of a surface that was left
       mark(places);
       const kinds = new Map();
       for (const { kind } of places) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-      const counted = [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(", ");
+      const counted = [...kinds].map(([kind, count]) => `${count} × ${kind} ${SIGNS[kind]}`).join(", ");
       const newton = seconds == null ? "" : places.length
         ? `Newton's method from a grid of places finds ${places.length} in the picture (${counted}) in ${time(seconds)}, and must be started from everywhere to find them. `
         : "Newton's method finds no such place in the picture. ";
@@ -36,7 +41,7 @@ export function solving(game, mark) {
         ? `Algebra finds none: ${algebra.problem}.`
         : `Algebra finds ${algebra.count} in ${time(algebra.seconds)}.`);
     } catch (/** @type {any} */ error) {
-      said.textContent = error.message;
+      if (mine === solved) said.textContent = error.message;
     }
   }
 
@@ -67,7 +72,7 @@ export function solving(game, mark) {
     "section", { class: "why" }, h("h2", {}, "Why not solve f′(x) = 0?"),
     h("p", {}, "The lowest place has no slope, so one could look for all places without one. Each valley, each top and each pass between two valleys is such a place, and their number multiplies with every variable."),
     h("div", { class: "row" }, button("Solve this surface", solve, { class: "plain" }), button("Race algebra against descent", compare, { class: "plain" })),
-    said, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What solving costs" }, shown),
+    said, shown,
   );
-  return { root: offline ? h("span") : root, clear: () => { said.textContent = ""; mark([]); } };
+  return { root: offline ? h("span") : root, clear: () => { solved++; said.textContent = ""; mark([]); } };
 }

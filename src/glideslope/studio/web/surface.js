@@ -10,6 +10,9 @@ const EDGE = { left: 58, right: 12, top: 12, bottom: 44 };
 /** @typedef {{positions: (number | null)[][], losses: (number | null)[], at: number[]}} Way */
 /** @typedef {{points: [number, number][], chosen: boolean, i: number}} Drawn a way in pixels, and the place of its ball */
 
+/** What a place without a slope is, as it is marked on the surface and written. @type {Record<string, string>} */
+export const SIGNS = { minimum: "▽", maximum: "△", saddle: "◇", flat: "○" };
+
 /** @param {number} i */
 export const colour = (i) => style(`--b${i % 6}`);
 
@@ -22,7 +25,7 @@ export class Surface {
     this.ways = [];
     /** @type {{position: number[], kind: string}[]} */
     this.places = [];
-    this.canvas = h("canvas", { tabindex: "0", role: "img" });
+    this.canvas = h("canvas", { role: "img" });
     /** @type {ImageData | null} */
     this.ground = null;
     const press = (/** @type {PointerEvent} */ event) => {
