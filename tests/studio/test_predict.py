@@ -65,6 +65,18 @@ def test_what_if_is_the_end_at_half_and_twice(folder):
     assert {name for name, _ in ends} == {"steps", "peak"}  # the law knows no batch size
 
 
+def test_what_is_far_beside_a_prediction_is_said(folder):
+    """Half the peak, twice the peak and the peak of the design are far from the one that was fitted, 0.003."""
+    answer = quiet(predicted, Library(folder), Prediction(Plan((TEXT,), 6000, 0.003), law="law.json"))
+    free = answer["design"]["free"]["peak"]
+    assert answer["warnings"] == []
+    assert answer["careful"] == [
+        f"a peak of {peak:g} is far from those fitted, 0.003" for peak in (0.0015, 0.006, free)
+    ]
+    beyond = quiet(predicted, Library(folder), Prediction(Plan((TEXT,), 2**53, 0.003), law="law.json"))
+    assert not any("update" in text for text in beyond["careful"])
+
+
 def test_the_prediction_follows_a_drag(folder):
     plan = Plan((TEXT,), 6000, 0.003)
     answer = quiet(predicted, Library(folder), Prediction(plan, Edit("move", 2, x=3000.0), "law.json", True))

@@ -89,7 +89,7 @@ def predicted(library: Library, asked: Prediction) -> dict[str, Any]:
         **picture, "loss_chart": _chart(law, plan, series).data(), "final": final, "law": _described(known),
         "warnings": [visible(text) for text in law.warnings(plan.steps, plan.peak)],
         "what_if": None if asked.moving else what_ifs(law, plan) if final else [],
-        "design": beside and beside.plain(),
+        "design": beside and beside.plain(), "careful": _careful(law, plan, beside),
     }  # fmt: skip
 
 
@@ -180,6 +180,16 @@ def _chart(law: Law, plan: Plan, series: list[Series]) -> Chart:
         "Predicted loss", "Lines are predicted; the band of the schedule that is edited has the loss in 90% of runs.",
         "update", "loss", series, marks, linear=True, top=_top(series),
     )  # fmt: skip
+
+
+def _careful(law: Law, plan: Plan, beside: _Beside | None) -> list[str]:
+    """What should be known of the numbers beside the prediction and isn't said of it: those at half and twice the
+    horizon and the peak, and of the design at its own peak."""
+    others = [(2 * plan.steps, plan.peak), (plan.steps, plan.peak / 2), (plan.steps, 2 * plan.peak)]
+    others += [] if beside is None else [(plan.steps, beside.free.peak)]
+    said = law.warnings(plan.steps, plan.peak)
+    found = [text for steps, peak in others if steps <= MOST_UPDATES and peak > 0 for text in law.warnings(steps, peak)]
+    return [visible(text) for text in dict.fromkeys(found) if text not in said]
 
 
 def _top(series: list[Series]) -> float:

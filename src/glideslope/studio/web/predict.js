@@ -32,6 +32,7 @@ export function open(root, state, save) {
   const warning = h("div", { class: "banner", hidden: true, role: "status" });
   const design = h("div", { class: "design" });
   const whatIf = h("tbody");
+  const careful = h("p", { class: "note" });
   const about = h("p", { class: "note" });
   const place = h("div");
   const room = h("div", { hidden: true });
@@ -62,6 +63,7 @@ export function open(root, state, save) {
         "tr", {}, h("th", { scope: "row" }, names[row.name]), ...[row.half, prediction.final?.loss, row.twice].map((loss) => h("td", {}, loss == null ? "—" : loss.toPrecision(5))),
       )));
     }
+    careful.textContent = prediction.careful.length ? `Careful: ${prediction.careful.join("; ")}.` : "";
     const use = (/** @type {any} */ one) => button("Use it", () => { plan.peak = one.peak; editor.refresh(); editor.add(one.schedule); });
     design.replaceChildren(...(prediction.design ? [
       h("p", {}, `At this peak it ends at ${prediction.design.best.loss.toPrecision(5)}: `, h("code", {}, prediction.design.best.schedule), " ", use(prediction.design.best)),
@@ -158,7 +160,7 @@ export function open(root, state, save) {
         "fieldset", { class: "panel", disabled: offline }, h("legend", {}, "Training"), editor.fields, editor.worth, editor.shape,
         h("h3", {}, "What if"),
         h("table", { class: "small" }, h("thead", {}, h("tr", {}, ...["", "half", "as it is", "twice"].map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))), whatIf),
-        h("h3", {}, "What the law would design"), design,
+        h("h3", {}, "What the law would design"), design, careful,
       ),
     ),
   );
