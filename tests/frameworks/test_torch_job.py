@@ -179,6 +179,31 @@ def test_an_inexact_restore_is_warned_of():
         gs.find(make(), steps=10, sweeps=1)
 
 
+@pytest.mark.parametrize("is_in_the_model", [True, False])
+def test_an_average_that_is_validated_must_be_in_the_model(is_in_the_model):
+    torch.manual_seed(0)
+    model = nn.Linear(6, 1)
+    average = torch.optim.swa_utils.AveragedModel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.register_step_post_hook(lambda *_: average.update_parameters(model))
+    job = gs.torch.Job(
+        nn.ModuleList([model, average]) if is_in_the_model else model,
+        optimizer,
+        batch_loss=lambda _, batch: nn.functional.mse_loss(model(batch[0]), batch[1]),
+        metric=lambda _, batch: nn.functional.mse_loss(average(batch[0]), batch[1]),
+        train_loader=DataLoader(Noisy(), batch_size=8),
+        validation_loader=DataLoader(TensorDataset(torch.ones(8, 6), torch.ones(8, 1)), batch_size=8),
+    )
+    if is_in_the_model:
+        gs.check_job(job)
+        assert gs.race(job, ["linear"], steps=20, peaks=[0.1]).learned
+        return
+    with pytest.raises(gs.JobError, match=r"the validation loss .* came again"):
+        gs.check_job(job)
+    with pytest.raises(gs.JobError, match=r"untrained validation loss .* came again"):
+        gs.race(job, ["linear"], steps=20, peaks=[0.1])
+
+
 @pytest.mark.parametrize("batch_size", [None, 40])
 def test_estimate_measures_batches_spread_over_sorted_data_and_changes_nothing(batch_size):
     inputs, targets = torch.ones(4000, 1), torch.arange(4000.0)[:, None]  # sorted: the first batches say nothing

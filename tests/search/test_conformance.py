@@ -42,6 +42,18 @@ class ForgetsVelocity(Walk):
         self.velocity = velocity
 
 
+class MeasuresAnAverage(Walk):
+    average = 1.0  # of no object, so that its state lacks it
+
+    def step(self, lr, **controls):
+        loss = super().step(lr, **controls)
+        MeasuresAnAverage.average += 0.1 * (self.w - self.average)
+        return loss
+
+    def evaluate(self):
+        return self.average**2 / 2
+
+
 class SharesItsState(Walk):
     def restore(self, state):
         vars(self).update(state)  # the generator in the state is the job's own from now on
@@ -108,6 +120,7 @@ def test_a_job_that_keeps_them_all_is_as_before():
     ("job", "says"),
     [
         (ForgetsVelocity, "restore goes back to where state was taken: the losses"),
+        (MeasuresAnAverage, "restore goes back to where state was taken: the validation loss"),
         (CannotRestore, "restore works: it raised RuntimeError: boom"),
         (SharesItsState, "restore goes back as often as asked"),
         (CannotBeStored, "a state is plain data"),

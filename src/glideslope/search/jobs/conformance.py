@@ -64,11 +64,13 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
 def _restores(job: Job, lr: float, steps: int) -> str | None:
     """restore goes back to where state was taken"""
     _losses(job, lr, steps // 2)
-    state = job.state()
+    state, before = job.state(), number(job.evaluate())
     first = _losses(job, lr, steps)
     job.restore(state)
-    problem = _differ(first, _losses(job, lr, steps))
-    return problem and f"{problem} {_SHARED}"
+    after = number(job.evaluate())
+    if problem := _differ(first, _losses(job, lr, steps)):
+        return f"{problem} {_SHARED}"
+    return None if same(before, after) else f"the validation loss {before:.6g} came again as {after:.6g}: {WHOLE}"
 
 
 def _restores_again(job: Job, lr: float, steps: int) -> str | None:
@@ -109,7 +111,7 @@ def _measures(job: Job, measure: Callable[[], float], lr: float, steps: int) -> 
     other = number(measure())
     if math.isnan(one):
         return "it gave nan: look at the validation data"
-    if not _same(one, other):
+    if not same(one, other):
         return f"it gave {one!r}, and then {other!r}; it must give the same number"
     return _differ(first, _losses(job, lr, steps))
 
@@ -164,7 +166,7 @@ def _reseeds(job: Job, lr: float, steps: int) -> str | None:
         return None
     before = number(job.evaluate())
     reseed(1)
-    if not _same(number(job.evaluate()), before):
+    if not same(number(job.evaluate()), before):
         return "the validation loss is another"
     first = _losses(job, lr, steps)
     reseed(2)
@@ -178,13 +180,18 @@ CHECKS: tuple[Callable[[Job, float, int], str | None], ...] = (
 """Each returns how its promise, its docstring, is broken; or None."""
 
 _SHARED = "(if the state is whole: data that draw item by item from the model's generator need one of their own)"
+WHOLE = (
+    "let state() copy all that training changes (deepcopy), the optimizer's state too; in gs.torch.Job an average of "
+    "the weights, a second network or a count belongs in the model, as a module or a buffer"
+)
+"""What to do where a job isn't restored."""
 _MORE = 10  # times as many updates are made again where the validation loss didn't move
 
 SUMMATION = 1e-5
 """The relative difference between validation losses that the order of a sum in single precision may make."""
 
 
-def _same(one: float, other: float) -> bool:
+def same(one: float, other: float) -> bool:
     """Whether two validation losses of the same weights are equal, but for the order in which they were summed."""
     return repr(one) == repr(other) or abs(one - other) <= SUMMATION * max(abs(one), abs(other))
 
@@ -194,7 +201,7 @@ def _unmoved(job: Job, one: float, other: float) -> bool:
     if math.isnan(one):  # which says nothing, and is said elsewhere
         return False
     exact = number(job.evaluate()) == number(job.evaluate())
-    return one == other if exact else _same(one, other)
+    return one == other if exact else same(one, other)
 
 
 def _raised(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from glideslope.errors import JobError
 from glideslope.search.jobs.calls import calling
+from glideslope.search.jobs.conformance import WHOLE, same
 from glideslope.search.jobs.job import Job
 from glideslope.search.jobs.scalars import number
 from glideslope.search.jobs.time_limit import one_run
@@ -21,7 +22,9 @@ _INEXACT = 1e-3  # by how much, relatively, a loss may differ where a device com
 
 
 def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
-    """Makes a few updates twice; how many. Raises a JobError if the first loss isn't finite, or restore fails."""
+    """Makes a few updates twice; how many. Raises a JobError if the first loss isn't finite, or restore fails: the
+    losses aren't repeated, or an estimate of the validation loss isn't. A job without estimates isn't asked, since its
+    `evaluate` may cost more than the search."""
 
     def few_updates() -> list[float]:
         """The losses: the first shows the initial weights, the third what the second update made of them."""
@@ -30,7 +33,9 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
         return losses
 
     with one_run("a first check"):
+        untrained, repeated = _estimate(job), _estimate(job)
         first, second = few_updates(), few_updates()
+        restored = _estimate(job)
     if not math.isfinite(first[0]):
         raise JobError(
             f"the training loss is {first[0]} at the first update, before any rate had an effect: "
@@ -39,16 +44,27 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
     if not np.allclose(first, second, rtol=_INEXACT, atol=0.0, equal_nan=True):
         raise JobError(
             f"the job's restore doesn't go back to where its state was taken: the same updates gave the losses "
-            f"{first}, then {second}, so each run would go on from the last. Copy in state() what changes later "
-            "(deepcopy), the optimizer's state too; gs.check_job tells what isn't restored"
+            f"{first}, then {second}, so each run would go on from the last: {WHOLE}; gs.check_job tells more"
+        )
+    if untrained == repeated and not same(untrained, restored):
+        raise JobError(
+            f"the job's restore doesn't go back to where its state was taken: the untrained validation loss "
+            f"{untrained} came again as {restored}: {WHOLE}; gs.check_job tells more"
         )
     if not np.array_equal(first, second, equal_nan=True):
         warn(
             f"the job's runs aren't repeated exactly: the same updates gave the losses {first}, then {second}. A GPU "
             "that adds in another order does this (torch.use_deterministic_algorithms(True) prevents it); else "
-            "something isn't restored, and gs.check_job tells what",
+            f"something isn't restored: {WHOLE}; gs.check_job tells more",
         )
     return len(first) + len(second)
+
+
+def _estimate(job: Job) -> float:
+    """A cheap validation loss, NaN where the job has none."""
+    estimate = getattr(job, "estimate", None)
+    with calling("estimate", "in a first check"):
+        return number(estimate(1.0)) if callable(estimate) else math.nan
 
 
 _UPDATES = 3  # so many tell optimizers apart: the first of momentum is that of plain gradient descent
