@@ -66,6 +66,12 @@ def test_a_loss_may_be_negative():
     assert gs.find(Shifted(), low=1e-3, high=100).problem is None
 
 
+def test_a_race_of_seeds_that_the_job_ignores_says_that_it_has_no_noise():
+    with pytest.warns(gs.GlideslopeWarning, match=r"all 3 seeds gave the same losses.*let job\(seed\) draw"):
+        race = gs.race(lambda seed: Quadratic(), ["linear"], 20, [0.1], seeds=3)
+    assert race.standings[0].standard_error == 0
+
+
 def test_a_race_ranks_by_final_loss_and_has_the_constant_reference():
     race = gs.race(Quadratic, ["linear", gs.cosine()], 200, [0.1, 0.5], seeds=4)
     means = [standing.mean for standing in race.standings]

@@ -29,6 +29,7 @@ from glideslope.search.runs.trial import Trial
 from glideslope.search.strategy.ignored import warn_of_ignored_rate
 from glideslope.search.trials import Trials, releasing
 from glideslope.shown import Shown
+from glideslope.warning import warn
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,17 @@ def race(
     runs = trials.run_all(plan, stage="race")
     warn_of_ignored_rate(runs)
     by_contestant = [runs[i :: len(contestants)] for i in range(len(contestants))]
+    if seeds > 1 and all(map(_is_one_run, by_contestant)):
+        warn(
+            f"all {seeds} seeds gave the same losses, so the standard error says nothing: let job(seed) draw its "
+            "weights and the order of its data by the seed"
+        )
     return replace(standings(by_contestant, target, trials.updates), left_out=left_out, wasted=trials.wasted)
+
+
+def _is_one_run(runs: Sequence[Run]) -> bool:
+    """Whether runs of several seeds have the same losses: the job makes nothing of its seed."""
+    return all(np.array_equal(run.losses, runs[0].losses) for run in runs)
 
 
 def standings(runs: Sequence[Sequence[Run]], target: float | None, updates: int) -> Race:
