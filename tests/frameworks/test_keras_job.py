@@ -240,6 +240,7 @@ MISTAKES = {
     ),
     "a dict": (lambda: gs.keras.Batches({"a": INPUTS}, 16), "give a tuple of arrays"),
     "other targets": (lambda: gs.keras.Job(model(), BATCHES, (MANY, TARGETS)), r"arrays of lengths \[80, 2000\]: give"),
+    "no validation": (lambda: gs.keras.Job(model(), BATCHES, (MANY[:0], TARGETS[:0])), "validation= is empty"),
     "numbers": (lambda: gs.keras.Batches(([1, 2], [3, 4]), 2), "arrays=1: give a tuple of arrays"),
 }
 

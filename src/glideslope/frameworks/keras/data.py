@@ -28,10 +28,12 @@ def length(parts: Any) -> int:
 
 
 def check_lengths(validation: Any) -> None:
-    """Raises a JobError unless all arrays have as many examples."""
+    """Raises a JobError unless all arrays have as many examples, and some."""
     lengths = {int(array.shape[0]) for array in keras.tree.flatten(validation) if array is not None}
     if len(lengths) > 1:
         raise JobError(f"validation= has arrays of lengths {sorted(lengths)}: give all as long as each other")
+    if lengths == {0}:
+        raise JobError("validation= is empty: give one example or more")
 
 
 def check_batch(batch: Any) -> None:

@@ -31,7 +31,8 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
         if loader is None:
             raise JobError("a job needs both loaders: give train_loader and validation_loader")
         if length(loader) == 0:
-            raise JobError(f"the {name} loader is empty: it has no batch")
+            few = ", since it drops the last and its data are fewer than a batch" if _has_data(loader) else ""
+            raise JobError(f"the {name} loader is empty: it has no batch{few}")
         if isinstance(loader, Iterator):
             raise JobError(
                 f"the {name} loader is an iterator, which can't begin again: give the loader it came from, "
@@ -50,6 +51,11 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
                 "[(inputs, targets)], or a DataLoader of a TensorDataset of them"
             )
     return training, validation
+
+
+def _has_data(loader: Any) -> bool:
+    """Whether a loader's data set has examples, as far as that is known."""
+    return bool(length(getattr(loader, "dataset", ())))
 
 
 def _is_inputs_and_targets(loader: Any) -> bool:
