@@ -140,7 +140,8 @@ class Wandering(Sampler):
         (lambda: DataLoader(Noisy(), num_workers=1, persistent_workers=True), "persistent_workers"),
         (lambda: iter(DataLoader(Noisy())), "iterator"),
         (lambda: DataLoader(Noisy(), sampler=Wandering()), "another order"),
-        (lambda: DataLoader(TensorDataset(torch.ones(0, 6))), "empty"),
+        (lambda: DataLoader(TensorDataset(torch.ones(0, 6))), "empty: it has no batch"),
+        (lambda: DataLoader(Noisy(), batch_size=41, drop_last=True), "its data are fewer than a batch"),
     ],
 )
 def test_loaders_that_cannot_be_restored_are_refused(loader, says):
@@ -177,6 +178,27 @@ def test_an_inexact_restore_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gs.find(make(), steps=10, sweeps=1)
+
+
+def test_a_model_in_evaluation_mode_is_said_and_left_so_and_parts_alone_are_not():
+    def made(evaluated):
+        model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+        evaluated(model)
+        loader = DataLoader(Noisy(), batch_size=8)
+        return gs.torch.Job(model, torch.optim.SGD(model.parameters()), nn.MSELoss(), loader, loader)
+
+    with pytest.warns(gs.GlideslopeWarning, match=r"evaluation mode.*call model\.train\(\)"):
+        job = made(lambda model: model.eval())
+    losses(job, 2)
+    assert not job.model.training
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        job = made(lambda model: model[1].eval())
+    losses(job, 2)
+    job.evaluate()
+    losses(job, 2)
+    assert job.model.training
+    assert torch.equal(job.model[1].running_mean, torch.zeros(8))
 
 
 @pytest.mark.parametrize("is_in_the_model", [True, False])
