@@ -196,6 +196,19 @@ def test_runs_are_told_apart_by_all_that_names_them(tmp_path):
     assert [(run.name, run.loss.tolist()) for run in found] == [("a x", losses()), ("a", losses(0.3))]
 
 
+def test_names_in_other_languages_are_told_apart(tmp_path):
+    table = text([(*row, 0.5) for row in rows()], "step,lr,损失,精度")
+    [run] = laws.read(saved(tmp_path, table), loss="损失").runs
+    assert run.loss.tolist() == losses()
+    with pytest.raises(gs.LawError, match=r"\(误差\).*'损失', '精度'"):
+        laws.read(saved(tmp_path, table), loss="误差")
+    with pytest.raises(gs.LawError, match=r"no column of the loss.*'辅助loss'"):  # an auxiliary loss
+        laws.read(saved(tmp_path, text(rows(), "step,lr,辅助loss")))
+    composed, apart = "\u00e9tape", "e\u0301tape"  # one name, as two systems write it
+    [run] = laws.read(saved(tmp_path, text(rows(), f"{composed},lr,loss")), step=apart).runs
+    assert run.step.tolist() == STEPS
+
+
 def test_columns_of_one_name(tmp_path):
     for second in ("loss", "Loss", "LOSS "):
         read = laws.read(saved(tmp_path, text([(*row, row[2] + 1) for row in rows()], f"{HEADER},{second}")))

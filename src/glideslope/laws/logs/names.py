@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -59,14 +60,15 @@ _PLAIN_STEPS = {"", "-", "#", "updates", "update", "steps", "step", "iterations"
 
 @lru_cache(10_000)
 def normal(name: str) -> str:
-    """A name in lower case, with one underscore in the place of all else: "Train/Loss" is "train_loss". The run in the
-    name of a chart stays apart.
+    """A name's letters and digits, of any language, in lower case, with one underscore in the place of all else:
+    "Train/Loss" is "train_loss". The run in the name of a chart stays apart.
 
-    >>> normal(" Train/Loss "), normal("_step"), normal("train - Loss"), normal("valLoss")
-    ('train_loss', '_step', 'train - loss', 'val_loss')
+    >>> normal(" Train/Loss "), normal("_step"), normal("train - Loss"), normal("valLoss"), normal("验证 Loss")
+    ('train_loss', '_step', 'train - loss', 'val_loss', '验证_loss')
     """
-    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plain(name).strip()).lower().split(" - ")
-    return " - ".join(re.sub(r"[^a-z0-9]+", "_", part).rstrip("_") for part in parts)
+    letters = unicodedata.normalize("NFC", plain(name).strip())
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", letters).lower().split(" - ")
+    return " - ".join(re.sub(r"[\W_]+", "_", part).rstrip("_") for part in parts)
 
 
 def again(name: str, place: int) -> str:
