@@ -248,6 +248,9 @@ def test_saved_and_loaded(tmp_path):
             laws.load(tmp_path / "other.json")
     assert "far from those fitted" in law.warnings(100, 1.0)[0]
     assert "times the longest" in law.warnings(10**6, 1e-3)[0]
+    longest, peak = max(run.steps for run in law.fitted), law.fitted[0].peak
+    assert "ends within the first 8% of the longest run" in law.warnings(longest // 20, peak)[0]
+    assert law.warnings(longest // 10, peak) == []
     with pytest.raises(gs.LawError, match=r"law\.warnings\(steps, peak\)"):
         law.warnings(1e-3, 10**6)
 

@@ -19,7 +19,7 @@ from glideslope.laws.form import NAMES, RELAXATION, jacobian, predicted
 from glideslope.laws.knots import Knots
 from glideslope.laws.rates import Rates
 from glideslope.laws.reach import TIMES_THE_LONGEST, far_peak, span
-from glideslope.laws.run import are_rates, checked_rates
+from glideslope.laws.run import EARLY, are_rates, checked_rates
 from glideslope.laws.values import ByValue, numbers, read_only
 from glideslope.plural import plural
 from glideslope.schedules import Schedule
@@ -183,6 +183,11 @@ class Law(Shown, ByValue):
             warnings.append(f"a peak of {peak:g} is far from those fitted, {span(peaks)}")
         if steps > TIMES_THE_LONGEST * longest:
             warnings.append(f"{plural(int(steps), 'update', ',')} are {steps / longest:,.1f} times the longest run")
+        if steps <= EARLY * longest and all(run.steps > steps for run in self.fitted):
+            warnings.append(
+                f"a run of {plural(int(steps), 'update', ',')} ends within the first {EARLY:.0%} of the longest run, "
+                "which a fit leaves out"
+            )
         if self.doubt:
             warnings.append(self.doubt)
         return warnings
