@@ -22,6 +22,7 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.' _\u00a0\u2009\u202f])\d{3}(?:\1\d{3}
 """A whole number whose thousands are apart."""
 _NAME = re.compile(r"[A-Za-z_#][\w ./#%()\[\]-]*")
 _MEASURED = re.compile(r"[:=]\s*[-+.]?\d|\[\d+/\d+\]")  # what no header has: a value beside its name
+_JSON = re.compile(r'\s*[\[{][\[{\s]*"')
 _OF_LINES = re.compile(r"[-+:| =]+")
 
 
@@ -150,7 +151,10 @@ def _has_steps(cells: list[str], labels: Labels, *roles: str) -> bool:
 
 
 def _split(line: str, labels: Labels) -> tuple[list[str], str]:
-    """The names in a header, and what separates them: what gives the most names that are known, then the most."""
+    """The names in a header, and what separates them: what gives the most names that are known, then the most. The line
+    of a JSON file is no header, and may be all of it."""
+    if _JSON.match(line):
+        return [line.strip()], " "
     line = line.strip("\ufeff ").removeprefix("#").strip(" ") if line.lstrip()[:1] == "#" else line
     best: tuple[tuple[int, int], list[str], str] = ((-1, 0), line.split(), " ")
     for separator in _SEPARATORS if any(sign in line for sign in _SEPARATORS) else ():
