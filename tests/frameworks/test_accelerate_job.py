@@ -66,6 +66,19 @@ def test_it_conforms_over_the_end_of_an_epoch(options):
     gs.check_job(job_of(**options), lr=0.05, steps=7)
 
 
+def test_a_part_in_evaluation_mode_stays_so_and_a_whole_model_is_said():
+    job = job_of()
+    job.model[1].eval()
+    job.step(0.05)
+    job.evaluate()
+    job.step(0.05)
+    assert [part.training for part in (job.model, *job.model)] == [True, True, False, True]
+    job.model.eval()
+    given = job.prepared_model, job._prepared[0], cross_entropy, job.validation_loader, job.validation_loader
+    with pytest.warns(gs.GlideslopeWarning, match=r"evaluation mode.*call model\.train\(\)"):
+        gs.accelerate.Job(job.accelerator, *given)
+
+
 def test_updates_that_the_scaler_skips_are_made_with_other_batches():
     job = job_of(loss=lambda *pair: 100 * cross_entropy(*pair), scale=2.0**127, accelerate=2, clip_norm=1.0)
     before = job.evaluate()

@@ -25,6 +25,7 @@ from glideslope.frameworks.torch.job.metric import Accumulated, Measure, measure
 from glideslope.frameworks.torch.job.objective import Loss, differentiable, objectives
 from glideslope.frameworks.torch.job.parts import Parts
 from glideslope.frameworks.torch.job.rates import check_trained
+from glideslope.frameworks.torch.models import warn_of_evaluation
 from glideslope.plural import plural
 
 __all__ = ["Job"]
@@ -71,6 +72,7 @@ class Job(AbstractJob):
         train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
         if isinstance(batch_loss, list | tuple):
             raise JobError("batch_loss is a list: with Accelerate give one loss, of which all optimizers make updates")
+        warn_of_evaluation(accelerator.unwrap_model(model))
         self._objective = objectives(loss, batch_loss, weight, 1)[0]
         self._measurement = measurement(metric, self._objective, predict, weight, accelerator.device, maximize)
         _check_gathers(self._measurement(), metric, accelerator)
@@ -87,7 +89,6 @@ class Job(AbstractJob):
 
     def _update(self, batches: int) -> tuple[torch.Tensor, bool]:
         accelerator = self.accelerator
-        self.model.train()
         total, size, is_complete = torch.zeros((), device=accelerator.device), 0, False
         accelerator.step = 0  # with which Accelerate counts the batches of an update
         with replaced(accelerator, gradient_accumulation_steps=batches):

@@ -12,6 +12,7 @@ from glideslope.documents import shown
 from glideslope.errors import FrameworkError
 from glideslope.frameworks.batches import leaves
 from glideslope.layers.parameters import Fans, Parameter
+from glideslope.warning import warn
 
 _LOOKS = {"__get__", "size", "dim", "ndimension", "numel", "is_floating_point", "is_complex", "stride", "__len__"}
 """Functions of torch on a parameter that aren't its use."""
@@ -23,6 +24,15 @@ def checked_model(model: torch.nn.Module) -> torch.nn.Module:
     if isinstance(model, torch.nn.Module):
         return model
     raise FrameworkError(f"model={shown(model, 80)}: give a torch.nn.Module")
+
+
+def warn_of_evaluation(model: torch.nn.Module) -> None:
+    """Warns of a model whose parts are to be trained as they are, and that is in evaluation mode itself."""
+    if not model.training:
+        warn(
+            "the model is in evaluation mode, as a pretrained one is when it is loaded, and is trained so, without "
+            "dropout: call model.train() before, and eval() of the parts alone that shall stay so"
+        )
 
 
 def parameters(model: torch.nn.Module) -> list[Parameter]:

@@ -25,7 +25,7 @@ from glideslope.frameworks.torch.job.objective import Loss, objectives
 from glideslope.frameworks.torch.job.parts import Parts
 from glideslope.frameworks.torch.job.rates import check_trained
 from glideslope.frameworks.torch.job.resumable import stream
-from glideslope.warning import warn
+from glideslope.frameworks.torch.models import warn_of_evaluation
 
 
 class Job(AbstractJob):
@@ -109,11 +109,7 @@ class Job(AbstractJob):
     ) -> None:
         optimizers = list(optimizer) if isinstance(optimizer, list | tuple) else [optimizer]
         parameter = check_trained(model, optimizers)
-        if not model.training:
-            warn(
-                "the model is in evaluation mode, as a pretrained one is when it is loaded, and is trained so, without "
-                "dropout: call model.train() before, and eval() of the parts alone that shall stay so"
-            )
+        warn_of_evaluation(model)
         whole_batches("accumulate", accumulate)
         whole_batches("validation_batches", 1 if validation_batches is None else validation_batches)
         self.train_loader, self.validation_loader = checked_loaders(train_loader, validation_loader)
