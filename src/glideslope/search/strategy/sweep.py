@@ -164,9 +164,11 @@ def bad_data(trainings: Sequence[tuple[float, bool]]) -> str | None:
         return None
     lowest, highest = min(sudden), max(sudden)
     if highest >= 4 * lowest:
-        return f"a batch isn't finite at rates as different as {lowest:.2g} and {highest:.2g}: look at the data"
-    stable = max(rate for rate, _ in trainings)
-    return f"a batch isn't finite at a rate of {lowest:.2g}, where one of {stable:.2g} is stable: look at the data"
+        where = f"at rates as different as {lowest:.2g} and {highest:.2g}"
+    else:
+        stable = max(rate for rate, _ in trainings)
+        where = f"at a rate of {lowest:.2g}, where one of {stable:.2g} is stable"
+    return f"the loss of a batch isn't finite {where}: look at the data, and at the loss and its precision"
 
 
 def _half(losses: np.ndarray) -> np.ndarray:
