@@ -313,6 +313,28 @@ def test_a_job_that_is_not_restored_is_refused(forgets):
         gs.race(Aliased(forgets), ["linear"], 20, [0.1])
 
 
+class Averaging(Counting):
+    """It validates an average of its weights that `restore` leaves as it is, or validates on other data each time."""
+
+    def __init__(self, draws):
+        super().__init__()
+        self.average, self.random, self.draws = self.w, np.random.default_rng(0), draws
+
+    def step(self, lr):
+        loss = super().step(lr)
+        self.average += 0.1 * (self.w - self.average)
+        return loss
+
+    def evaluate(self):
+        return self.w**2 / 2 + self.random.normal() if self.draws else self.average**2 / 2
+
+
+def test_a_validation_that_is_not_restored_is_refused_where_there_are_no_estimates():
+    with pytest.raises(gs.JobError, match=r"untrained validation loss \S+ came again as .*state\(\) copy all"):
+        gs.tune(Averaging(draws=False), 100)
+    assert gs.tune(Averaging(draws=True), 100).final_loss < 10
+
+
 @pytest.mark.parametrize("arguments", [(["linear"], 0.1), (["linear"], "0.1"), ("linear", [0.1]), (gs.linear(), [0.1])])
 def test_arguments_that_are_no_lists_are_refused(arguments):
     schedules, peaks = arguments

@@ -35,30 +35,37 @@ def check_first_updates(job: Job, restore: Callable[[str], None]) -> int:
     with one_run("a first check"):
         untrained = _estimate(job)
         first, second = few_updates(), few_updates()
-        restored = _estimate(job)
-        is_another = not same(untrained, restored) and same(restored, _estimate(job))  # and no chance of the estimate
     if not math.isfinite(first[0]):
         raise JobError(
             f"the training loss is {first[0]} at the first update, before any rate had an effect: "
             "look for bad values in the data or the initial weights"
         )
+    if not np.array_equal(first, second, equal_nan=True):
+        _not_repeated(f"the same updates gave the losses {first}, then {second}", first, second)
+    with one_run("a first check"):
+        check_untrained(untrained, _estimate(job), lambda: _estimate(job))
+    return len(first) + len(second)
+
+
+def check_untrained(before: float, now: float, again: Callable[[], float]) -> None:
+    """Raises a JobError, or warns where they are near, if the validation loss of the initial weights is another than it
+    was before, and that is no chance: what measures it `again` draws nothing."""
+    if not same(before, now) and same(now, again()):
+        _not_repeated(f"the untrained validation loss {before} came again as {now}", [before], [now])
+
+
+def _not_repeated(what: str, first: list[float], second: list[float]) -> None:
+    """Raises a JobError of losses that aren't repeated after a restore; warns where they are near each other."""
     if not np.allclose(first, second, rtol=_INEXACT, atol=0.0, equal_nan=True):
         raise JobError(
-            f"the job's restore doesn't go back to where its state was taken: the same updates gave the losses "
-            f"{first}, then {second}, so each run would go on from the last: {WHOLE}; gs.check_job tells more"
+            f"the job's restore doesn't go back to where its state was taken: {what}, so each run would go on from the "
+            f"last: {WHOLE}; gs.check_job tells more"
         )
-    if is_another:
-        raise JobError(
-            f"the job's restore doesn't go back to where its state was taken: the untrained validation loss "
-            f"{untrained} came again as {restored}: {WHOLE}; gs.check_job tells more"
-        )
-    if not np.array_equal(first, second, equal_nan=True):
-        warn(
-            f"the job's runs aren't repeated exactly: the same updates gave the losses {first}, then {second}. A GPU "
-            "that adds in another order does this (torch.use_deterministic_algorithms(True) prevents it); else "
-            f"something isn't restored: {WHOLE}; gs.check_job tells more",
-        )
-    return len(first) + len(second)
+    warn(
+        f"the job's runs aren't repeated exactly: {what}. A GPU that adds in another order does this "
+        f"(torch.use_deterministic_algorithms(True) prevents it); else something isn't restored: {WHOLE}; gs.check_job "
+        "tells more"
+    )
 
 
 def _estimate(job: Job) -> float:

@@ -18,6 +18,7 @@ from glideslope.search.runs.checkpoints import Checkpoints
 from glideslope.search.runs.checks import check_controls
 from glideslope.search.runs.contestant import Run
 from glideslope.search.runs.course import Course
+from glideslope.search.runs.first_checks import check_untrained
 from glideslope.search.runs.opened import Opened
 from glideslope.search.runs.running import Notes
 from glideslope.search.runs.trial import Trial
@@ -82,9 +83,14 @@ def make_run(
 
 def _untrained_loss(opened: Opened, updates: float) -> float:
     """The validation loss before the first update, measured as at the end of a run; once for each kind of run. The job
-    is restored after it, so that a run is the same whether or not it was the first of its kind."""
+    is restored after it, so that a run is the same whether or not it was the first of its kind. All kinds measure the
+    same of a job without estimates: raises a JobError if they don't, for then it isn't restored."""
     if updates not in opened.untrained:
+        before = [] if opened.estimates else [*opened.untrained.values()]
         with calling("evaluate", "before the first update"):
-            opened.untrained[updates] = opened.measured(updates)
+            loss = opened.measured(updates)
+            opened.untrained[updates] = loss
+            if before:
+                check_untrained(before[0], loss, lambda: opened.measured(updates))
         opened.restore("after it was measured")
     return opened.untrained[updates]
