@@ -264,7 +264,7 @@ def test_it_goes_back_where_all_the_data_say_what_estimates_on_the_way_do(height
     assert run.final_loss == (whole[least] if says and goes_back else whole[last])
     assert [event.back_to for event in run.events] == ([least] if says and goes_back else [])
     assert dict(run.evaluations[:-1]) == pytest.approx({at: loss for at, loss in estimates.items() if at < last})
-    assert job.estimated == [1e-3 * STEPS] * len(whole)
+    assert job.estimated == [1.0, 1.0, *[1e-3 * STEPS] * len(whole)]  # the first check has two
     of_updates = 6 + STEPS  # their training loss; the first check has six
     assert job.evaluated == of_updates + 2 + says  # untrained, at the end, and where it was least
 
