@@ -54,6 +54,26 @@ def test_under_jit_scan_and_vmap():
     np.testing.assert_allclose(scanned, EXPECTED / 3e-2, atol=1e-6)
 
 
+def test_a_traced_number_is_no_part_of_a_schedule_and_a_traced_peak_multiplies_what_it_gives():
+    peaks = jnp.array([0.1, 0.2])
+    for transform in (jax.jit, jax.grad, lambda f: lambda peak: jax.vmap(f)(peak[None])):
+        for made in (
+            lambda number: (number * SCHEDULE)(3),
+            lambda number: (SCHEDULE / number)(3),
+            lambda number: gs.cosine(final=number).over(50)(3),
+            lambda number: gs.cosine().over(number)(3),
+        ):
+            with pytest.raises(gs.ScheduleError, match=r"JAX traces \(float.*lambda t: peak \* schedule\(t\)"):
+                transform(made)(peaks[0])
+
+    def change(peak):
+        optimizer = optax.scale_by_schedule(lambda t: peak * SCHEDULE(t))
+        return optimizer.update(jnp.ones(()), optax.ScaleByScheduleState(jnp.asarray(3)))[0]
+
+    np.testing.assert_allclose(jax.vmap(change)(peaks), peaks * SCHEDULE(3), rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(change))(peaks), [SCHEDULE(3)] * 2, rtol=1e-6)
+
+
 def test_an_accumulating_optimizer_counts_updates():
     optimizer = optax.MultiSteps(optax.sgd(3e-2 * SCHEDULE), every_k_schedule=4)
     moved = updates_of(optimizer, 80)

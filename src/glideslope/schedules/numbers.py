@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from decimal import Decimal
 from typing import Any, TypeGuard
+
+from glideslope.errors import ScheduleError
 
 MOST_UPDATES = 2**53  # the most updates that are counted exactly, in float64
 NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -78,6 +81,7 @@ def is_finite(value: float) -> bool:
 
 def plain(value: Any) -> Any:
     """A NumPy number, or a NumPy, torch or JAX array of no dimensions, as a Python number; anything else as it is.
+    Raises a ScheduleError if JAX traces it: its number isn't known yet, or under `jax.grad` would lose its gradient.
 
     >>> import numpy as np
     >>> plain(np.int64(100)), plain(np.array(0.5)), plain("5%")
@@ -85,4 +89,9 @@ def plain(value: Any) -> Any:
     """
     if type(value) in (float, int, str):
         return value
+    if (jax := sys.modules.get("jax")) is not None and isinstance(value, jax.core.Tracer):
+        raise ScheduleError(
+            f"a number that JAX traces ({value.aval.str_short()}) where one is needed that is known beforehand: a "
+            "traced peak multiplies what the schedule gives, lambda t: peak * schedule(t)"
+        )
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
