@@ -120,6 +120,34 @@ def test_a_second_fit_begins_anew_and_a_later_epoch_goes_on():
     np.testing.assert_allclose([*rates, *moved.rates[1:]], 0.4 * (1 - np.arange(40) / 40), atol=1e-5)
 
 
+def test_a_second_training_that_goes_on_leaves_out_the_updates_of_the_first():
+    def fit(callback, epochs, begin=0):
+        moved, ones = Moved(), np.ones((10, 1), "float32")
+        moved.weights = [float(made.get_weights()[0][0, 0])]
+        options = {"epochs": epochs, "initial_epoch": begin, "batch_size": 1, "verbose": 0}
+        made.fit(ones, ones, callbacks=[callback, moved], **options)
+        return moved.rates[1:]
+
+    expected = 0.4 * (1 - np.arange(40) / 40)
+    _, made = moved_by(keras.optimizers.SGD(0.4), [gs.keras.Scheduler("hold")], epochs=2)
+    callback = gs.keras.Scheduler("linear", peak=0.4, steps=40)
+    rates = [fit(callback, 1), fit(callback, 2, begin=1)]
+    np.testing.assert_allclose(np.concatenate(rates), expected[:20], atol=1e-5)
+    with pytest.warns(UserWarning, match="at epoch 2, each of 10 batches, and its optimizer has seen 40: .* update 40"):
+        rates = fit(gs.keras.Scheduler("linear", peak=0.4, steps=40), 3, begin=2)
+    np.testing.assert_allclose(rates, 0, atol=1e-5)
+    with pytest.warns(UserWarning, match=r"give schedule.over\(steps\).delay\(updates before\)"):
+        rates = fit(gs.keras.Scheduler(gs.linear().over(40).delay(20), peak=0.4), 4, begin=3)
+    np.testing.assert_allclose(rates, expected[30:], atol=1e-5)
+
+
+def test_a_callback_takes_the_rate_of_each_new_optimizer():
+    callback = gs.keras.Scheduler("linear")
+    for rate in (0.3, 0.1):
+        rates, _ = moved_by(keras.optimizers.SGD(rate), [callback], epochs=1)
+        np.testing.assert_allclose(rates, rate * (1 - np.arange(10) / 10), atol=2e-6)
+
+
 def test_updates_that_loss_scaling_skips_do_not_count():
     optimizer = keras.optimizers.LossScaleOptimizer(
         keras.optimizers.SGD(gs.keras.Schedule(gs.linear().over(10), 1.0)), initial_scale=2.0

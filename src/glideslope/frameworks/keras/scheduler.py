@@ -13,6 +13,7 @@ from glideslope import schedules
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FeedbackError, ScheduleError
 from glideslope.frameworks.seals import SEAL, check_seal, sealed
+from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
 from glideslope.schedules import Clock, Duration, Schedule
 from glideslope.schedules.checks import check_positive
@@ -27,8 +28,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the rate of a `fit` for each batch; what counts are updates, not batches that only accumulate.
 
     The schedule begins where the first epoch does. A training that goes on at a later epoch (`initial_epoch`, or
-    Keras's BackupAndRestore) goes on in the schedule by the updates that its optimizer has made. Each epoch's logs get
-    the rate of its last update.
+    Keras's BackupAndRestore) goes on in the schedule by the updates that its optimizer has made, without those before
+    the first epoch if the callback was there. Each epoch's logs get the rate of its last update.
 
     Args:
         schedule: the schedule, a value or its text; a feedback in it gets the metric after each epoch.
@@ -43,8 +44,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
 
     Warns:
         UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
-            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer; or a feedback got
-            no measurement.
+            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer, or with one that
+            has made more updates than lead there; or a feedback got no measurement.
     """
 
     def __init__(
@@ -64,6 +65,11 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self.peak = peak
         self.steps = steps
         self.clock = clock
+        self._optimizer: Any = (
+            None  # that of the last fit, its rate at the peak, and the updates before its first epoch
+        )
+        self._rate = 0.0
+        self._begin = 0
         self._timed: schedules.Schedule | None = None
         self._leave: Callable[[], None] | None = None
         self._warned = False
@@ -74,14 +80,12 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         if getattr(model, "optimizer", None) is None:
             raise ScheduleError("the model has no optimizer of its own, model.optimizer, to set the rate of: put a "
                                 "gs.keras.Schedule into each optimizer that it has")  # fmt: skip
-        self._optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        if isinstance(self._optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             raise ScheduleError("the optimizer's rate is a schedule, which a callback can't set: compile with a number")
-        if self.peak is None:
-            if int(self._optimizer._iterations):
-                raise ScheduleError("the optimizer has made updates, so its rate may be one that a schedule left: give "
-                                    "the callback its peak=")  # fmt: skip
-            self.peak = float(self._optimizer.learning_rate)
+        if optimizer is not self._optimizer:
+            self._rate, self._begin = self._rate_at_peak(optimizer), 0
+        self._optimizer = optimizer
         others = [name for name, value in vars(model).items() if isinstance(value, keras.optimizers.Optimizer)
                   and value not in (model.optimizer, self._optimizer)]  # fmt: skip
         if others:
@@ -96,6 +100,15 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         # only: then it is asked at each batch.
         self._asks = self._optimizer is not model.optimizer or type(model).train_step is not keras.Model.train_step
 
+    def _rate_at_peak(self, optimizer: Any) -> float:
+        """The rate of an optimizer where the factor is 1."""
+        if self.peak is not None:
+            return self.peak
+        if int(optimizer._iterations):
+            raise ScheduleError("the optimizer has made updates, so its rate may be one that a schedule left: give "
+                                "the callback its peak=")  # fmt: skip
+        return float(optimizer.learning_rate)
+
     def on_train_begin(self, logs: Any = None) -> None:
         """A new `fit`: the schedule begins at its first epoch."""
         self._timed = None
@@ -108,13 +121,10 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         if self._timed is None:
             self._timed = self._with_horizon()
             self._may_be_restored = self._seen > 0
-            if epoch and not self._seen:
-                warn(
-                    f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
-                    "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
-                    "further on, schedule.over(steps).skip(updates)",
-                    "keras",
-                )
+            if epoch:
+                self._check_count(epoch)
+            else:
+                self._begin = self._seen // self._every
             if self.feedback and not epoch:
                 self.feedback_state = self.feedback.init()
             elif self.feedback and self.feedback_state == self.feedback.init():
@@ -123,9 +133,27 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
                     "load_state_dict(callback.state_dict())",
                     "keras",
                 )
-            self._begin = 0 if epoch else self._seen // self._every
             if self.model.steps_per_execution > 1:
                 self._leave = follow(self.model, self._optimizer, self._timed, self._begin, self._every)
+
+    def _check_count(self, epoch: int) -> None:
+        """Warns where a later epoch can't be what the optimizer's count of batches says."""
+        seen = self._seen - self._begin * self._every
+        batches = self.params.get("steps") if type(self.model).train_step is keras.Model.train_step else None
+        if not self._seen:
+            warn(
+                f"this fit begins at epoch {epoch}, but its optimizer has made no update, so the schedule begins "
+                "at 0: load the model with its optimizer, or give gs.keras.Scheduler a schedule that begins "
+                "further on, schedule.over(steps).skip(updates)",
+                "keras",
+            )
+        elif batches and seen >= (epoch + 1) * batches:
+            warn(
+                f"this fit begins at epoch {epoch}, each of {plural(batches, 'batch')}, and its optimizer has seen "
+                f"{seen}: the schedule goes on at update {seen // self._every}. Where some were of a fit before, use "
+                "the callback of the one that goes on again, or give schedule.over(steps).delay(updates before)",
+                "keras",
+            )
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Sets the rate of the update that the batch is part of; with several batches to an execution, their peak."""
@@ -134,14 +162,13 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         if self._first_batch is None:
             self._first_batch = batch
         self._check_alone()
-        assert self.peak is not None
         self._sync()
         factor = self.feedback.factor(self.feedback_state) if self.feedback else 1.0
         if self._leave is not None:
-            self._set(self.peak * factor)
+            self._set(self._rate * factor)
             return
         seen = self._batches_seen() if self._asks else self._seen + batch - self._first_batch
-        self._set(self.peak * factor * self._factor(seen))
+        self._set(self._rate * factor * self._factor(seen))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Passes the metric to the feedback, where the epoch has it; logs the rate of the epoch's last update."""
