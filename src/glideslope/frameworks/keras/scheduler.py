@@ -65,11 +65,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
         self.peak = peak
         self.steps = steps
         self.clock = clock
-        self._optimizer: Any = (
-            None  # that of the last fit, its rate at the peak, and the updates before its first epoch
-        )
-        self._rate = 0.0
-        self._begin = 0
+        self._optimizer: Any = None  # of the last fit
+        self._rate = 0.0  # of it, at the peak
+        self._begin = 0  # the updates before its first epoch
         self._timed: schedules.Schedule | None = None
         self._leave: Callable[[], None] | None = None
         self._warned = False
