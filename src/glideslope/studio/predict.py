@@ -188,8 +188,10 @@ def _careful(law: Law, plan: Plan, beside: _Beside | None) -> list[str]:
     others = [(2 * plan.steps, plan.peak), (plan.steps, plan.peak / 2), (plan.steps, 2 * plan.peak)]
     others += [] if beside is None else [(plan.steps, beside.free.peak)]
     said = law.warnings(plan.steps, plan.peak)
-    found = [text for steps, peak in others if steps <= MOST_UPDATES and peak > 0 for text in law.warnings(steps, peak)]
-    return [visible(text) for text in dict.fromkeys(found) if text not in said]
+    warnings = [
+        text for steps, peak in others if steps <= MOST_UPDATES and peak > 0 for text in law.warnings(steps, peak)
+    ]
+    return [visible(text) for text in dict.fromkeys(warnings) if text not in said]
 
 
 def _top(series: list[Series]) -> float:
