@@ -27,11 +27,11 @@ def checked_model(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def warn_of_evaluation(model: torch.nn.Module) -> None:
-    """Warns of a model whose parts are to be trained as they are, and that is in evaluation mode itself."""
+    """Warns if a model, whose parts are trained in the mode that they are in, is in evaluation mode as a whole."""
     if not model.training:
         warn(
-            "the model is in evaluation mode, as a pretrained one is when it is loaded, and is trained so, without "
-            "dropout: call model.train() before, and eval() of the parts alone that shall stay so"
+            "the model is in evaluation mode, as a pretrained one is when it is loaded, and is trained in it, without "
+            "dropout: call model.train() first, and then eval() on the parts that are to stay in evaluation mode"
         )
 
 
