@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search import Contestant, Run
-from glideslope.search.strategy.odds import NEAR, interval, steepness
+from glideslope.search.strategy.odds import NEAR, interval, steepness, unfinished
 
 
 def short(loss, untrained, losses):
@@ -44,6 +44,24 @@ def test_its_ends_are_in_order_where_a_short_run_ends_above_the_untrained_loss(l
 def test_a_training_loss_that_still_falls_leaves_more_to_gain(losses, bound):
     flat = interval(short(0.5, 1.0, np.ones(100)), bound)
     assert interval(short(0.5, 1.0, losses), bound)[0] <= flat[0]
+
+
+@given(st.floats(-3, -0.1), st.floats(0.1, 5), st.floats(0.25, 4), st.floats(0.1, 10), st.floats(-10, 10))
+def test_of_a_loss_below_zero_it_goes_by_the_shape_of_the_training_loss_alone(loss, fall, bound, unit, zero):
+    losses = np.exp(-fall * np.linspace(0, 1, 100))
+    expected = [unit * end for end in interval(short(loss, 0.0, losses), bound)]
+    assert interval(short(unit * loss, 0.0, unit * losses + zero), bound) == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.floats(0.25, 4))
+def test_of_a_loss_below_zero_a_training_loss_that_fell_early_leaves_less_to_gain(bound):
+    late, early = (short(-1.0, 0.0, losses) for losses in (np.linspace(1, 0, 100), np.geomspace(1, 1e-6, 100)))
+    assert interval(late, bound)[0] < interval(early, bound)[0] < -1.0
+
+
+@pytest.mark.parametrize("losses", [np.ones(100), np.linspace(0, 1, 100), np.ones(5), np.append(np.ones(99), np.nan)])
+def test_a_training_loss_that_does_not_fall_has_all_to_make(losses):
+    assert unfinished(losses) == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize(

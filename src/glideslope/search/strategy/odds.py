@@ -15,6 +15,9 @@ from glideslope.search.runs.contestant import Run
 LEVEL = 0.2
 """The steepness of a training loss that doesn't fall any more."""
 
+FINISHED = 0.1
+"""The unfinished part of a training loss that doesn't fall any more."""
+
 BOUNDS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 """Of searches, in full runs."""
 
@@ -22,9 +25,9 @@ FALLS = ((-15.5, -0.018), (-12.8, -0.013), (-6.52, 0.119), (-6.5, -0.007), (-7.0
 """For each bound, between what the logarithm of the best full run's loss over the best short run's lies, over the
 `steepness` of the short one, in nine of ten trainings whose losses are positive."""
 
-GAINS = ((1.004, 37.0), (1.005, 17.7), (0.996, 4.33), (1.002, 4.33), (1.002, 5.33), (1.002, 5.33))
-"""For each bound, between what is gained lies, the untrained loss less the final one, over that of the best short run,
-whatever the losses' sign."""
+GAINS = ((0.013, 48.1), (0.021, 47.7), (-0.026, 6.94), (0.009, 6.30), (0.01, 8.13), (0.01, 8.13))
+"""For each bound, between what lies by how much more the best full run gains, the untrained loss less the final one,
+than the best short run, over that one's `unfinished` part, whatever the losses' sign."""
 
 NEAR = (0.57, 0.58, 0.65, 0.8, 0.87, 0.89)
 """For each bound, in what part of the trainings no other peak ends lower by more than a hundredth, of the loss or of
@@ -39,7 +42,8 @@ def interval(short: Run, bound: float) -> tuple[float, float]:
         low, high = (loss * math.exp(fall * steepness(short.losses)) for fall in _pair(bound, FALLS))
         high = min(high, untrained)
     else:
-        low, high = (untrained - gain * (untrained - loss) for gain in reversed(_pair(bound, GAINS)))
+        gained, more = untrained - loss, unfinished(short.losses)
+        low, high = (loss - gain * more * gained for gain in reversed(_pair(bound, GAINS)))
     return min(low, high), max(low, high)  # a short run may have ended above the untrained loss
 
 
@@ -50,11 +54,29 @@ def steepness(losses: np.ndarray) -> float:
     >>> round(steepness(np.geomspace(1.0, 0.1, 100)), 2), steepness(np.ones(100))
     (0.79, 0.2)
     """
+    _, before, end = _levels(losses)
+    return LEVEL + (math.log(before / end) if 0 < end < before < math.inf else 0.0)
+
+
+def unfinished(losses: np.ndarray) -> float:
+    """What part of its fall the training loss of a run, shape (updates,), still makes near its end: from the mean of six
+    to eight tenths of the run to that of the last tenth, over the fall from the mean of the first tenth, and 0.1; 1.1 where it
+    doesn't fall.
+
+    >>> round(unfinished(np.linspace(1.0, 0.0, 100)), 2), round(unfinished(np.geomspace(1.0, 1e-6, 100)), 2)
+    (0.38, 0.1)
+    """
+    first, before, end = _levels(losses)
+    fall = first - end
+    return FINISHED + (float(np.clip((before - end) / fall, 0.0, 1.0)) if 0 < fall < math.inf else 1.0)
+
+
+def _levels(losses: np.ndarray) -> tuple[float, float, float]:
+    """The means of a run's first tenth, of six to eight tenths of it, and of its last tenth; NaN of under ten losses."""
     parts = np.array_split(losses, 10)
     if len(losses) < len(parts):
-        return LEVEL
-    before, end = float(np.concatenate(parts[6:8]).mean()), float(parts[9].mean())
-    return LEVEL + (math.log(before / end) if 0 < end < before < math.inf else 0.0)
+        return math.nan, math.nan, math.nan
+    return float(parts[0].mean()), float(np.concatenate(parts[6:8]).mean()), float(parts[9].mean())
 
 
 def near(bound: float) -> float:
