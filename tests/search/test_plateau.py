@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.equal_runs import next_peak
 from glideslope.search.strategy.plateau import any_learned, best_undecided, ends_in_a_fall, goes_up, learned_late
 
 
@@ -55,14 +56,24 @@ def test_a_training_that_leaves_its_plateau_at_high_rates_alone_is_learned(thres
 
 
 def test_no_short_run_that_learns_is_followed_by_a_larger_peak():
-    flat = [run(0.1, 2.38), run(0.4, 2.385)]
+    flat = [run(0.1, 2.385), run(0.4, 2.38)]
     assert goes_up(flat)
+    assert goes_up([run(0.1, 2.385)])
     assert not goes_up([])
     assert not goes_up([*flat, run(1.6, math.inf)])
-    assert goes_up([run(0.1, 2.41), run(0.4, 2.42)])  # about the untrained loss
+    assert goes_up([run(0.1, 2.42), run(0.4, 2.41)])  # about the untrained loss
     assert not goes_up([*flat, run(1.6, 2.6)])  # above it
     assert not goes_up([*flat, run(1.6, 2.39, np.concatenate([np.full(60, 2.4), np.full(60, 3.2)]))])
     assert not goes_up([*flat, run(1.6, 1.0, falling(1.0))])
+
+
+def test_a_second_run_that_learns_less_is_followed_by_a_smaller_peak_once():
+    """Rates that are all too large lie flat, too: a sign's, as Adam's are usual."""
+    behind = [run(0.1, 2.38), run(0.4, 2.385)]
+    assert not goes_up(behind)
+    assert next_peak({0.1: 2.38, 0.4: 2.385}, 2.4, 0.1) == pytest.approx(0.025)
+    assert goes_up([*behind, run(0.025, 2.37)])
+    assert goes_up([*behind, run(0.025, 2.39)])
 
 
 def test_a_rise_within_the_noise_of_batches_does_no_harm():

@@ -33,8 +33,12 @@ def lies_flat(runs: Collection[Run]) -> bool:
 
 
 def goes_up(runs: Collection[Run]) -> bool:
-    """Whether the next of runs that differ in their peak has a larger one: they lie flat, the largest harmlessly."""
-    return lies_flat(runs) and _does_no_harm(max(runs, key=_peak))
+    """Whether the next of runs that differ in their peak has a larger one: they lie flat, the largest harmlessly. Of two
+    the larger must end lower, or a smaller one is tried first: rates that are all too large lie flat as well."""
+    if not lies_flat(runs):
+        return False
+    smallest, largest = min(runs, key=_peak), max(runs, key=_peak)
+    return _does_no_harm(largest) and (len(runs) != 2 or largest.final_loss <= smallest.final_loss)
 
 
 def any_learned(runs: Collection[Run]) -> bool:
