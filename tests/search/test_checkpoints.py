@@ -495,6 +495,23 @@ def test_a_run_backs_off_as_it_would_have_after_a_kill(tmp_path):
     assert repr(state) == repr(end)
 
 
+class Lost(Noisy):
+    """Its twelfth training loss isn't finite."""
+
+    def step(self, lr: float) -> float:
+        loss = super().step(lr)
+        return np.nan if self.made == 12 else loss
+
+
+def test_a_run_of_parts_too_short_to_be_read_is_lost_as_it_would_have_been_after_a_kill(tmp_path):
+    whole, _ = made(Lost(0), {}, "hold()", 32, 8)
+    assert (whole.final_loss, whole.events) == (np.inf, ())
+    with suppress(Killed):
+        made(Lost(0, 15), RunDirectory(tmp_path, SEARCH, checkpoint_every=0.0), "hold()", 32, 8)
+    run, _ = made(Lost(0), RunDirectory(tmp_path, SEARCH, resume=True, checkpoint_every=0.0), "hold()", 32, 8)
+    assert run == whole
+
+
 class Dying(Noisy):
     """It is lost for good at a high rate, and its training loss tells so ten updates later."""
 

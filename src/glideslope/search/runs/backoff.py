@@ -221,9 +221,8 @@ class Backoff:
             self._lowest, self._begun = numbers["lowest"], numbers["begun"]
 
     def _places(self) -> list[_Place]:
-        """Those that it may go back to, each once."""
-        places = [self._least_at, self._lowest_at] if self._least_at is not self._lowest_at else [self._least_at]
-        return [place for place in places if place.made]
+        """Those that it may go back to, the one of the least mean first; one alone where both are the same."""
+        return [self._least_at] if self._least_at is self._lowest_at else [self._least_at, self._lowest_at]
 
     @property
     def snapshots(self) -> int:
