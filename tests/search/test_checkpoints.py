@@ -24,8 +24,10 @@ from glideslope.search import Contestant
 from glideslope.search.directory import best
 from glideslope.search.directory.run_directory import RunDirectory
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.position import Position
 from glideslope.search.runs.trial import Trial
 from glideslope.search.storage import states
+from glideslope.search.storage.places import place_at
 from glideslope.search.storage.trees import joined, taken_apart
 from glideslope.search.trials import Trials
 
@@ -245,6 +247,19 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert (job.calls == 86) == (damage == "all")
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_millionth_checkpoint_is_later_than_those_with_a_digit_less(tmp_path):
+    place, stem = place_at(str(tmp_path)), f"{'a' * 16}-{'b' * 16}"
+    (tmp_path / f"{stem}-999999.json").write_text("damaged")
+    kept = checkpoints.Checkpoints(place, stem, "a run", 0.0, None, {"w": 0.0}, print)
+    for made in (1, 2, 3):
+        kept.save(Position(0, made, "", [], [], [], [], {}, 0, 1.0), {"job": {"w": float(made)}, "guard": None})
+        position, content = kept.latest()
+        assert (position.made, content["job"]) == (made, {"w": made})
+    assert sorted(file.name[-12:] for file in tmp_path.glob("*.json")) == ["1000001.json", "1000002.json"]
+    assert checkpoints.latest_positions(str(tmp_path), "a" * 16)["a run"].made == 3
+
+
 def test_a_job_without_a_safe_state_warns_once_and_trains(tmp_path):
     class Custom:
         def __init__(self, w):
@@ -360,6 +375,7 @@ sys.path.insert(0, {folder!r})
 from test_checkpoints_job import job
 from glideslope.search import tune
 from glideslope.search.runs import checkpoints
+from glideslope.search.runs.position import Position
 from glideslope.search.runs.trial import Trial
 from glideslope.search.directory.run_directory import RunDirectory
 checkpoints.LEAST_SPACING = 0.0

@@ -80,11 +80,11 @@ class Checkpoints:
     def latest(self) -> tuple[Position, Any] | None:
         """The position and the states of the last one that is whole; None where there is none."""
         try:
-            numbered = self._numbered()
+            documents = self._documents()
         except FileError as error:
             warn(f"no checkpoint can be read, so the run begins anew: {error}")
             return None
-        for _, document in reversed(numbered):
+        for document in reversed(documents):
             try:
                 position, content = self._read(document)
             except DocumentError as error:
@@ -99,7 +99,8 @@ class Checkpoints:
         self._due = time.monotonic() + max(self._every, LEAST_SPACING * self._cost)
 
     def _write(self, position: Position, content: Any, form: states.Form) -> None:
-        number = max((number for number, _ in self._numbered()), default=-1) + 1
+        former = self._documents()
+        number = int(former[-1].removesuffix(".json").rpartition("-")[2]) + 1 if former else 0
         document = f"{self._stem}-{number:06d}.json"
         state = f"{self._stem}-{number:06d}.{form}"
         self._check_held()
@@ -107,8 +108,8 @@ class Checkpoints:
         text = sealed(stored.strict(msgspec.to_builtins(_Document(self._key, position, state, digest))))
         self._check_held()
         self._place.write(document, lambda file: file.write(text.encode()))
-        for _, former in self._numbered()[:-_LAST]:
-            self._place.delete(_files(former))
+        for outdated in former[: 1 - _LAST]:
+            self._place.delete(_files(outdated))
 
     def _check_held(self) -> None:
         if self._lock is not None:
@@ -128,10 +129,8 @@ class Checkpoints:
         value.position.check()
         return value.position, content
 
-    def _numbered(self) -> list[tuple[int, str]]:
-        """The documents, by their number."""
-        names = self._place.names(stored.checkpoint_names(self._stem))
-        return [(int(name[:-5].rpartition("-")[2]), name) for name in names if name.endswith(".json")]
+    def _documents(self) -> list[str]:
+        return _documents(self._place, self._stem)
 
 
 def _files(document: str) -> list[str]:
@@ -143,14 +142,19 @@ def latest_positions(address: str, search: str) -> dict[str, Position]:
     """Where each unfinished run of a search, by its id, stood at its last whole checkpoint, by its key."""
     positions: dict[str, Position] = {}
     place = places.place_at(address)
-    for name in place.names(stored.checkpoint_names(stored.any_run(search))):
-        if not name.endswith(".json"):
-            continue
+    for name in _documents(place, stored.any_run(search)):
         with suppress(DocumentError):  # half of a checkpoint, or one that has just been deleted
             document = _document(place, name)
             document.position.check()
-            positions[document.key] = document.position  # files are in the order of their numbers
+            positions[document.key] = document.position
     return positions
+
+
+def _documents(place: Place, stem: str) -> list[str]:
+    """The documents whose names begin so, by a pattern; those of a run in the order of their numbers, which have six
+    digits, and more from a million on."""
+    names = place.names(stored.checkpoint_names(stem))
+    return sorted((name for name in names if name.endswith(".json")), key=len)
 
 
 def _document(place: Place, name: str) -> _Document:
