@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
@@ -101,6 +102,15 @@ def test_an_argument_of_any_kind_is_taken_or_refused(called, name, tmp_path, mon
     for value in [*VALUES, *NUMBERS]:
         with suppress(gs.GlideslopeError):
             called(**BASE[called]() | {name: value})
+
+
+@pytest.mark.parametrize("called", BASE, ids=lambda called: f"{called.__module__}.{called.__qualname__}")
+def test_what_is_no_number_is_refused_by_the_error_that_is_documented(called):
+    for name, parameter in inspect.signature(called).parameters.items():
+        if re.search(r"\b(float|int)\b", str(parameter.annotation)) and name != "most_rows":
+            with pytest.raises(gs.GlideslopeError) as refused:
+                called(**BASE[called]() | {name: object()})
+            assert type(refused.value).__name__ in inspect.getdoc(called), name
 
 
 @pytest.mark.parametrize(("name", "value"), [("steps_per_epoch", -1), ("steps_per_epoch", math.nan), ("folder", 3)])

@@ -59,7 +59,7 @@ def noise_scale(small: object, large: object, sizes: tuple[int, int]) -> NoiseSc
     import numpy as np
 
     first, second = sizes if isinstance(sizes, tuple | list) and len(sizes) == 2 else (0, 0)
-    if not 0 < real("sizes", first) < real("sizes", second):
+    if not 0 < real("sizes", first, BatchError) < real("sizes", second, BatchError):
         raise BatchError(f"sizes={sizes}: give the small batch and the large one, in examples")
     try:
         both = np.asarray(small, dtype=float).ravel(), np.asarray(large, dtype=float).ravel()

@@ -18,6 +18,7 @@ from glideslope.plural import plural
 from glideslope.policy import as_policy
 from glideslope.schedules import Schedule
 from glideslope.schedules.amounts import real
+from glideslope.schedules.checks import check_positive
 from glideslope.schedules.numbers import MOST_UPDATES, plain, short
 
 Writer = Callable[[Schedule, int, float, int], str]
@@ -44,7 +45,8 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
         of step,lr. A schedule that the library has no class for becomes a table, with a comment that says so.
 
     Raises:
-        ConversionError: the library is unknown.
+        ConversionError: the library is unknown, or the updates aren't a whole number.
+        ScheduleError: the peak isn't positive.
     """
     steps, peak = plain(steps), plain(peak)
     if not isinstance(to, str) or to not in WRITERS:
@@ -53,8 +55,9 @@ def export(schedule: Schedule, steps: int, peak: float, to: str, most_rows: int 
         near = near or next(iter(get_close_matches(str(to).lower(), WRITERS, 1)), None)
         hint = f"did you mean {near!r}?" if near else f"known are {', '.join(WRITERS)}"
         raise ConversionError(f"no export to {to!r}: {hint}")
-    if not 1 <= real("steps", steps) <= MOST_UPDATES or steps != int(steps):
+    if not 1 <= real("steps", steps, ConversionError) <= MOST_UPDATES or steps != int(steps):
         raise ConversionError(f"steps={short(steps)}: give the updates of the training, a whole number, at least 1")
+    check_positive("peak", peak)
     return WRITERS[to](as_policy(schedule).curve, int(steps), peak, most_rows)
 
 

@@ -32,7 +32,7 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> Schedule:
     (0.25, True)
     """
     check_kind(ConversionError, Callable, "a schedule of Optax", schedule=schedule)
-    if not 1 <= (steps := whole("steps", steps)) <= _MOST:
+    if not 1 <= (steps := whole("steps", steps, ConversionError)) <= _MOST:
         raise ConversionError(f"steps={steps}: say how many updates to sample, 1 to {_MOST:,}")
     values = np.asarray([float(schedule(t)) for t in range(steps + 1)])
     if not np.all(np.isfinite(values) & (values >= 0)):

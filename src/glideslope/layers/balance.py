@@ -32,21 +32,23 @@ def balance(
     >>> balance({"first": 1e-5, "last": 1e-3})
     {'first': 10.0, 'last': 0.1}
     """
-    strength, limit = real("strength", strength), real("limit", limit)
+    strength, limit = real("strength", strength, LayerError), real("limit", limit, LayerError)
     if not 0 <= strength <= 1:
         raise LayerError(f"strength={strength}: give a number from 0 to 1")
     if not limit >= 1:
         raise LayerError(f"limit={limit}: give a number from 1")
     what = "a number for each layer, by its name"
     check_kind(LayerError, Mapping, what, ratios=ratios, before={} if before is None else before)
-    if not all(multiplier > 0 for multiplier in (before or {}).values()):
+    ratios = {name: real(f"ratios[{name!r}]", ratio, LayerError) for name, ratio in ratios.items()}
+    before = {name: real(f"before[{name!r}]", each, LayerError) for name, each in (before or {}).items()}
+    if not all(multiplier > 0 for multiplier in before.values()):
         raise LayerError("a multiplier in before= is 0: a frozen layer can't be balanced, so leave it out")
     moving = {name: ratio for name, ratio in ratios.items() if ratio > 0 and math.isfinite(ratio)}
     if not moving:
         raise LayerError("no layer moved in the probe: give it a rate, and updates, that train")
     logarithms = {}
     for name, ratio in ratios.items():
-        was = (before or {}).get(name, 1.0)
+        was = before.get(name, 1.0)
         # Nothing says how much faster a layer should move that didn't: its multiplier stays.
         logarithms[name] = math.log(was) - strength * math.log(ratio) if name in moving else math.log(was)
     mean = sum(logarithms[name] for name in moving) / len(moving)

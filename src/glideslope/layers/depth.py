@@ -72,7 +72,7 @@ def by_depth(model: Any, example_input: Any, decay: float | Rule, smaller: str =
         raise LayerError(f"smaller={smaller!r}: give 'input' or 'output'")
     rule = decay if callable(decay) else _power(decay, smaller)
     layers = in_order(model, example_input)
-    multiplied = [Layer(*layer, real("decay", rule(k, len(layers)))) for k, layer in enumerate(layers, 1)]
+    multiplied = [Layer(*layer, real("decay", rule(k, len(layers)), LayerError)) for k, layer in enumerate(layers, 1)]
     for layer in multiplied:
         check_multiplier(layer.name, layer.multiplier)
     return Multipliers(tuple(multiplied))

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from glideslope.documents import shown
-from glideslope.errors import SearchError
+from glideslope.errors import GlideslopeError, SearchError
 from glideslope.schedules.numbers import MOST_UPDATES, is_finite, plain, short
 
 _REAL: Any = (int, float, Fraction, Decimal)
@@ -35,8 +35,9 @@ def check_peak(peak: object) -> float:
     return number
 
 
-def real(name: str, value: Any) -> float:
-    """A number, or the text of one as some configurations have it (YAML's `1e-3`), as a float. Raises if it is none.
+def real(name: str, value: Any, error: type[GlideslopeError] = SearchError) -> float:
+    """A number, or the text of one as some configurations have it (YAML's `1e-3`), as a float. Raises the error if it
+    is none.
 
     >>> real("peak", "1e-3")
     0.001
@@ -44,4 +45,4 @@ def real(name: str, value: Any) -> float:
     with suppress(TypeError, ValueError, RuntimeError, OverflowError):
         if not isinstance(value, bool):
             return float(value)
-    raise SearchError(f"{name}={shown(value)}: give a number")
+    raise error(f"{name}={shown(value)}: give a number")

@@ -57,7 +57,7 @@ class Forecast:
     def __init__(self, scheduler: Scheduler, *, to: Callable[[Any], object] | None = None, every: float = 0.05) -> None:
         if not isinstance(scheduler, Scheduler):
             raise LawError(f"{scheduler!r}: give the gs.torch.Scheduler of the training")
-        if not 0 < (every := real("every", every)) <= 1:
+        if not 0 < (every := real("every", every, LawError)) <= 1:
             raise LawError(f"every={every}: give a part of the run, above 0 and up to 1")
         schedule, end = scheduler.planned, scheduler.feedbacks.end
         if scheduler.feedbacks or not isinstance(schedule, Schedule) or not math.isfinite(end):

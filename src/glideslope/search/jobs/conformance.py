@@ -25,6 +25,7 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
 
     Raises:
         JobError: a promise isn't kept; the message lists all that aren't.
+        SearchError: the rate or the number of updates isn't positive.
 
     >>> class Quadratic:
     ...     w = 1.0

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from glideslope.documents import shown
-from glideslope.errors import SearchError
+from glideslope.errors import GlideslopeError, SearchError
 
 _ADVICE = "and must give a number: return a float, or a scalar on its device"
 _SHOWN = 60  # characters of a value that a message shows
@@ -110,8 +110,8 @@ def _is_finite(value: Any) -> bool:
     return numpy is not None and isinstance(value, numpy.longdouble | numpy.ndarray) and bool(numpy.isfinite(value))
 
 
-def whole(name: str, value: Any) -> int:
-    """A whole number as an int. Raises a SearchError if it isn't one.
+def whole(name: str, value: Any, error: type[GlideslopeError] = SearchError) -> int:
+    """A whole number as an int. Raises the error if it isn't one.
 
     >>> import numpy as np
     >>> whole("steps", np.int64(100)), whole("steps", 100.0)
@@ -123,4 +123,4 @@ def whole(name: str, value: Any) -> int:
         with suppress(TypeError, ValueError, OverflowError):
             if float(value) == int(value):
                 return int(value)
-    raise SearchError(f"{name}={shown(value)}: give a whole number")
+    raise error(f"{name}={shown(value)}: give a whole number")

@@ -15,6 +15,7 @@ from glideslope.errors import FeedbackError
 from glideslope.feedback import Event, Places
 from glideslope.feedback.events import Lost
 from glideslope.feedback.guard import FEW, WINDOW
+from glideslope.feedback.named import check_whole
 from glideslope.files import checked_path
 from glideslope.frameworks.torch.distributed import greatest_over_ranks, is_distributed
 from glideslope.frameworks.torch.feedback.arrivals import Arrivals, at_once, number
@@ -27,7 +28,7 @@ from glideslope.frameworks.torch.feedback.snapshots import Health, Training
 from glideslope.frameworks.torch.job.resumable import has_state
 from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.scheduler import Scheduler
-from glideslope.schedules.amounts import check_positive
+from glideslope.schedules.numbers import plain
 
 AGREE_EVERY = 10  # updates between those at which processes agree whether to go back
 MOST_REFUSED = {NOT_FINITE: 10, SPIKE: 4, EXPECTED: 4}  # in a row, before the weights are held to be at fault
@@ -83,7 +84,7 @@ class Guard:
         if not isinstance(scheduler, Scheduler):
             raise FeedbackError(f"{scheduler!r}: give the gs.torch.Scheduler whose schedule is times gs.guard()")
         if steps_per_epoch is not None:
-            check_positive(steps_per_epoch=steps_per_epoch)
+            check_whole(1, steps_per_epoch=plain(steps_per_epoch))
         self.scheduler, self.optimizer = scheduler, scheduler.optimizer
         if scaler is not None and not hasattr(scaler, "get_scale"):
             raise FeedbackError(f"scaler={shown(scaler)}: give a torch.amp.GradScaler")

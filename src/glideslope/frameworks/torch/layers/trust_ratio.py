@@ -48,7 +48,7 @@ def trust_ratio(optimizer: Any, rule: str, *, coefficient: float = 0.001) -> lis
     """
     if not isinstance(rule, str) or rule not in RULES:
         raise LayerError(f"rule={rule!r}: give 'lars', for SGD, or 'lamb', for AdamW")
-    if not 0 < real("coefficient", coefficient) < math.inf:
+    if not 0 < real("coefficient", coefficient, LayerError) < math.inf:
         raise LayerError(f"coefficient={coefficient}: give a positive number")
     inner = inner_optimizer(optimizer)
     if rule == "lamb":
