@@ -74,3 +74,8 @@ def test_a_horizon_of_a_policy_is_that_of_its_schedule():
     assert policy.within(500) == policy
     assert policy.state() == (gs.cosine() * gs.plateau()).init()
     assert as_policy("cosine").state() == {}
+
+
+def test_rates_of_too_many_updates_are_refused_at_once():
+    with pytest.raises(gs.ScheduleError, match="more than 5e\\+08 factors"):
+        as_policy("linear").rates(10**9)

@@ -72,7 +72,8 @@ class RatePolicy:
         return replace(self, schedule=schedule.lasting(steps) if self.growth else schedule)
 
     def rates(self, steps: int, peak: float = 1.0) -> np.ndarray:
-        """The rate of each update of a complete run over `steps`, feedback left out, shape (n,).
+        """The rate of each update of a complete run over `steps`, feedback left out, shape (n,). Raises a ScheduleError
+        if `steps` is over 5e8, or as for a call of the schedule.
 
         >>> as_policy("linear").rates(4), as_policy("linear * growth(100, 200)").batch_sizes(4)
         (array([1.  , 0.75, 0.5 , 0.25]), array([100, 133, 167]))
@@ -83,6 +84,8 @@ class RatePolicy:
         try:
             factors = np.asarray(policy.schedule.sample(steps), dtype=float)
             return peak * np.array(np.broadcast_to(factors, (steps,)))
+        except ScheduleError:
+            raise
         except (TypeError, ValueError):  # a Python function that takes no arrays
             return peak * np.array([float(policy.schedule(t)) for t in range(steps)])
 

@@ -201,6 +201,9 @@ def test_what_has_no_blocks():
         gs.layers.by_block(ResNet(), 0.9, blocks="body")
     with pytest.raises(gs.LayerError, match="no parameter is called 'tail'"):
         gs.layers.by_block(ResNet(), 0.9, head="tail")
+    for name in ("blocks", "head"):
+        with pytest.raises(gs.LayerError, match=f"{name}=5: give a name, or a list of names"):
+            gs.layers.by_block(ResNet(), 0.9, **{name: 5})
 
 
 def test_groups_of_an_optimizer():

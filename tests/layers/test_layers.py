@@ -533,4 +533,7 @@ def test_unfreezing_says_what_it_needs():
             gs.layers.unfreezing(gs.linear(), layers, every="25%")
     with pytest.raises(gs.ScheduleError, match="'25%'"):
         gs.layers.unfreezing(gs.linear(), 3, every=0.25)
+    for driven in (gs.linear() * gs.plateau(), "linear * plateau", "linear * growth(8, 64)"):
+        with pytest.raises(gs.LayerError, match="without what multiplies it"):
+            gs.layers.unfreezing(driven, 3, every="25%")
     assert gs.layers.unfreezing(gs.linear(), np.int64(3), every="25%") == gs.layers.unfreezing(gs.linear(), 3, "25%")

@@ -66,6 +66,7 @@ def by_block(
     head      2×4, 2          10           1
     """
     decay, model = checked_decay(decay), model[1] if isinstance(model, tuple) and len(model) > 1 else model
+    check_kind(LayerError, str | Sequence, "a name, or a list of names", blocks=blocks, head=head)
     known = parameters(model)
     in_keras = hasattr(model, "trainable_variables")
     in_torch = hasattr(model, "named_parameters") and not in_keras
@@ -75,7 +76,6 @@ def by_block(
 
 
 def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
-    check_kind(LayerError, str | Sequence, "a name, or a list of names", name=names)
     return (names,) if isinstance(names, str) else tuple(names)
 
 
@@ -104,9 +104,8 @@ class Blocks:
         for prefix in self.lists:
             for number in sorted(numbers[prefix]):
                 self._depths[prefix, number] = len(self._depths) + 1
-        inside = [i for i, name in enumerate(names) if self._block(name)]
         self._place = {name: i for i, name in enumerate(names)}
-        self._first = min(inside)
+        self._first = min(i for i, name in enumerate(names) if self._block(name))
 
     def __len__(self) -> int:
         return len(self._depths)

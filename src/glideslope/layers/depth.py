@@ -89,14 +89,14 @@ def in_order(model: Any, example_input: Any) -> list[tuple[str, tuple[Parameter,
             f"the forward pass of this input doesn't use {', '.join([*left_out[:5], *['…'][: len(left_out) > 5]])}: "
             "give an input that does, or freeze them first (requires_grad_(False))"
         )
-    first: dict[str, int] = {}
+    layers: dict[str, list[Parameter]] = {}
     for parameter in known:
-        place = used[parameter.name]
-        first[parameter.layer] = min(first.get(parameter.layer, place), place)
-    return [
-        (layer, tuple(parameter for parameter in known if parameter.layer == layer))
-        for layer in sorted(first, key=lambda layer: first[layer])
-    ]
+        layers.setdefault(parameter.layer, []).append(parameter)
+
+    def first_use(layer: str) -> int:
+        return min(used[parameter.name] for parameter in layers[layer])
+
+    return [(layer, tuple(layers[layer])) for layer in sorted(layers, key=first_use)]
 
 
 def checked_decay(decay: Any) -> float:

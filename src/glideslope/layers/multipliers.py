@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -32,7 +33,7 @@ class Multipliers:
 
     layers: tuple[Layer, ...]  #: in order
 
-    @property
+    @cached_property
     def by_parameter(self) -> dict[str, float]:
         """The multiplier of each parameter, by its name."""
         return {parameter.name: layer.multiplier for layer in self.layers for parameter in layer.parameters}

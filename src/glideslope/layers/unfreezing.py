@@ -27,7 +27,8 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
     Source: Howard & Ruder 2018, arXiv:1801.06146, section 3.3.
 
     Raises:
-        LayerError: a number is out of its range.
+        LayerError: a number is out of its range, or something multiplies the schedule, as a feedback does.
+        ScheduleError: the text of the schedule, or of the duration, can't be read.
 
     >>> import glideslope as gs
     >>> for schedule in gs.layers.unfreezing(gs.linear(), 3, every="25%"):
@@ -49,8 +50,8 @@ def unfreezing(schedule: Schedule | str, layers: int, every: Time, first: int = 
     step = duration(every)
     if not step.value > 0:
         raise LayerError(f"every={every!r}: give a positive duration")
-    if not isinstance(schedule, Schedule | str):
-        raise LayerError(f"{schedule!r}: layers join a schedule, without what multiplies it")
     whole = parse(schedule) if isinstance(schedule, str) else schedule
+    if not isinstance(whole, Schedule):
+        raise LayerError(f"{whole!r}: layers join a schedule, without what multiplies it")
     waits = [max(layers - first - i, 0) for i in range(layers)]
     return [whole * piecewise([0, 1], [Duration(n * step.value, step.unit)]) if n else whole for n in waits]
