@@ -28,6 +28,7 @@ from glideslope.search.runs.contestant import Run
 from glideslope.search.storage import lock
 from glideslope.search.storage.identity import identity
 from glideslope.views import report
+from tests.search.quadratic_jobs import Quadratic
 
 JOB = """
 from target import TARGET
@@ -269,6 +270,22 @@ def test_a_deleted_result_is_made_again(tmp_path):
     finished(tmp_path / "out", a=RUN, b=SWEEP)
     next((tmp_path / "out/finished").iterdir()).unlink()
     assert len(RunDirectory(tmp_path / "out", SEARCH, resume=True)) == 1
+
+
+def test_a_result_that_cannot_be_written_is_not_remembered(tmp_path, monkeypatch):
+    def fails(file, target):
+        if Path(target).parent.name == "finished":
+            raise OSError(28, "No space left on device")
+        os.replace(file, target)
+
+    memory = RunDirectory(tmp_path / "out", {})
+    monkeypatch.setattr("glideslope.files.replace", fails)
+    with pytest.raises(gs.FileError, match="No space left on device"):
+        race(Quadratic(), ["linear"], 10, [0.1], memory=memory)
+    assert not memory
+    monkeypatch.setattr("glideslope.files.replace", os.replace)
+    assert race(Quadratic(), ["linear"], 10, [0.1], memory=memory) == race(Quadratic(), ["linear"], 10, [0.1])
+    assert len(RunDirectory(tmp_path / "out", {}, resume=True)) == 2
 
 
 @pytest.mark.parametrize("result", [

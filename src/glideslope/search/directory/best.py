@@ -47,7 +47,7 @@ class Best:
 def best_here(directory: RunDirectory, key: str, job: Job, initial: object) -> Best:
     """Keeps the state in the run directory."""
     return Best(
-        lambda updates, loss: save_state(directory, key, job, BEST, updates, loss) is not None,
+        lambda updates, loss: save_state(directory, key, job, BEST, updates, loss),
         least_stored(directory, key), initial,
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ class Kept:
     def keep(self, run: str, job: Job) -> None:
         """Keeps the state that a job has at the end of a run."""
         self._run, self._state = run, None
-        if self._directory is None or save_state(self._directory, run, job, self._document) is None:
+        if self._directory is None or not save_state(self._directory, run, job, self._document):
             with calling("state", "at the end of the run"):
                 self._state = job.state()
 

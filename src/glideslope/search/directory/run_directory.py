@@ -100,8 +100,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         text = stored.text_of_run(self._record.id, key, result)
         self._begin()
-        self.data[key] = result
         write_atomically(self._runs / stored.name_of_run(self._record.id, key), text)
+        self.data[key] = result
         self.drop_unfinished(key)
         self._remove_folders()
 
@@ -125,8 +125,8 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
             )
         self.stores_no_state = True
 
-    def save(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        """Writes a file of `run_files.LISTED`, in one step; the record has its checksum before. Raises a
+    def save(self, name: str, write: Callable[[BinaryIO], object]) -> str:
+        """Writes a file of `run_files.LISTED`, in one step; returns its checksum, which the record has before. Raises a
         RunDirectoryError if the file isn't as this search left it, or a FileError if it can't be written."""
         self._begin()
         there = run_files.check_unchanged(self.folder, self._record.files)
@@ -134,7 +134,7 @@ class RunDirectory(UserDict[str, dict[str, Any]]):
         def recorded(checksum: str) -> None:
             self._write_record(files={**there, name: [*there.get(name, ()), checksum]})
 
-        run_files.write(self.folder / name, write, recorded)
+        return run_files.write(self.folder / name, write, recorded)
 
     def delete(self, names: Sequence[str]) -> None:
         """Deletes those files of `run_files.LISTED` that exist. Raises a RunDirectoryError if one was changed."""

@@ -33,11 +33,11 @@ class Trained(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 def save_state(
     directory: RunDirectory, key: str, job: Job, document: str, updates: int | None = None, loss: float | None = None
-) -> Trained | None:
-    """Stores the state of a job at the end of a run, or after some updates at a validation loss; where that can't be
-    done, warns and returns None. The document, a key of `run_files.STATES`, says what the state is of."""
+) -> bool:
+    """Stores the state of a job at the end of a run, or after some updates at a validation loss; returns whether it
+    could, and warns if not. The document, a key of `run_files.STATES`, says what the state is of."""
     if directory.stores_no_state:
-        return None
+        return False
     with calling("state", "at the end of the run" if updates is None else f"after update {updates}"):
         state = job.state()
     try:
@@ -45,7 +45,7 @@ def save_state(
         return _save(directory, key, document, form, lambda file: states.write(state, form, file), updates, loss)
     except DocumentError as error:
         directory.give_up(error)
-    return None
+    return False
 
 
 def save_content(directory: RunDirectory, content: bytes, trained: Trained, document: str) -> None:
@@ -57,19 +57,16 @@ def save_content(directory: RunDirectory, content: bytes, trained: Trained, docu
 def _save(
     directory: RunDirectory, key: str, document: str, form: str, write: Callable[[BinaryIO], object],
     updates: int | None, loss: float | None,
-) -> Trained | None:  # fmt: skip
+) -> bool:  # fmt: skip
     try:
         name = next(name for name in run_files.STATES[document] if name.endswith(form))
-        directory.save(name, write)
-        digest = run_files.digest(directory.folder / name) or ""
-        trained = Trained(key, Path(name).name, digest, updates, loss)
+        trained = Trained(key, Path(name).name, directory.save(name, write), updates, loss)
         text = sealed(msgspec.to_builtins(trained), indent=1)
         directory.save(document, lambda file: file.write(f"{text}\n".encode()))
     except FileError as error:
         warn(f"the state of the trained job isn't saved: {error}")
-    else:
-        return trained
-    return None
+        return False
+    return True
 
 
 def is_trained(directory: RunDirectory, key: str, job: Job, document: str) -> bool:
