@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import math
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ import glideslope as gs
 from glideslope import laws
 from glideslope.documents import checked, sealed, unsealed
 from glideslope.errors import DocumentError
+from glideslope.files import write_atomically
 from glideslope.laws.form import NAMES
 from glideslope.laws.logs.records import read_records
 from tests.schedules.strategies import schedules
@@ -423,3 +425,14 @@ def test_rows_in_a_quote_that_is_not_closed_are_noted(tmp_path):
     read = laws.read(tmp_path / "run.csv")
     assert "line 9: a quote isn't closed" in "".join(read.notes)
     assert "12 rows" in "".join(read.notes)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o027, 0o640), (0o002, 0o664)])
+def test_a_written_file_has_the_mode_that_the_user_s_mask_leaves(mask, mode, tmp_path):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "law.json", "{}")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "law.json").stat().st_mode & 0o777 == mode
+    assert [file.name for file in tmp_path.iterdir()] == ["law.json"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from os import replace  # a job may replace that of the module
 from pathlib import Path
@@ -77,13 +77,12 @@ def _write(path: Path, content: str | bytes) -> None:
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[Path], object]) -> None:
-    descriptor, temporary = _temporary(path)
+    file, temporary = _temporary(path)
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         before(temporary)
         replace(temporary, path)
     except BaseException:
@@ -91,15 +90,15 @@ def _replace(path: Path, write: Callable[[BinaryIO], object], before: Callable[[
         raise
 
 
-def _temporary(path: Path) -> tuple[int, Path]:
-    """An open temporary file beside a path; its folder is made again where another process removes it meanwhile."""
+def _temporary(path: Path) -> tuple[BinaryIO, Path]:
+    """An open temporary file beside a path. Its mode follows the umask, unlike that of a file of `tempfile`; its folder
+    is made again where another process removes it meanwhile."""
     for attempt in range(_TRIES):
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
         try:
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        except FileNotFoundError:
+            return temporary.open("x+b"), temporary
+        except (FileExistsError, FileNotFoundError):
             if attempt == _TRIES - 1:
                 raise
-        else:
-            return descriptor, Path(name)
     raise AssertionError("the last attempt returns or raises")
