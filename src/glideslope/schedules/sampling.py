@@ -9,7 +9,7 @@ import numpy as np
 
 from glideslope.errors import ScheduleError
 from glideslope.schedules.durations import Frame
-from glideslope.schedules.numbers import MOST_UPDATES, plain, short
+from glideslope.schedules.numbers import MOST_UPDATES, is_number, plain, short
 from glideslope.schedules.schedule import Schedule
 
 MOST_SAMPLES = 500_000_000  # factors of which an array is made, at most: 4 GB
@@ -22,8 +22,7 @@ _TURNS = 120  # turns that have updates near them; of more, only the turns thems
 
 def each(schedule: Schedule, steps: int) -> np.ndarray:
     """The factors of `steps` updates, an array of shape (steps,); see `Schedule.sample`."""
-    steps = plain(steps)
-    if isinstance(steps, int | float) and steps > MOST_SAMPLES:
+    if (steps := counted(steps)) > MOST_SAMPLES:
         raise ScheduleError(
             f"an array of more than {MOST_SAMPLES:g} factors was asked for: call the schedule with the updates that "
             "you need, schedule.within(steps)(np.array([0, 1000]))"
@@ -65,7 +64,8 @@ def sampled(schedule: Schedule, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 def counted(steps: int) -> int:
     """The updates of a training, as an int. Raises a ScheduleError if it isn't a whole number from 1 to 2^53."""
-    if (isinstance(steps, float) and not math.isfinite(steps)) or not 1 <= steps <= MOST_UPDATES or steps != int(steps):
+    steps = plain(steps)
+    if not (is_number(steps) and 1 <= steps <= MOST_UPDATES and steps == int(steps)):
         raise ScheduleError(f"steps={short(steps)}: give a whole number of updates from 1 to 2^53, about 9e15")
     return int(steps)
 

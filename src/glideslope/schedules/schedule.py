@@ -103,7 +103,7 @@ class Schedule(Drawn, ABC):
 
     def sample(self, steps: int) -> np.ndarray:
         """The factors of the first `steps` updates, shape (steps,). A schedule without an end is taken over `steps`.
-        Raises a ScheduleError if `steps` is over 5e8, an array of 4 GB; or as for a call."""
+        Raises a ScheduleError if `steps` isn't a whole number, or is over 5e8, an array of 4 GB; or as for a call."""
         from glideslope.schedules.sampling import each
 
         return each(self, steps)
