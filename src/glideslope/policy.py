@@ -89,6 +89,11 @@ class RatePolicy:
         except (TypeError, ValueError):  # a Python function that takes no arrays
             return peak * np.array([float(policy.schedule(t)) for t in range(steps)])
 
+    def updates(self, steps: int) -> int:
+        """The updates of a complete run over `steps`: fewer, of as many examples, where the batch grows."""
+        sizes = self.batch_sizes(steps)
+        return steps if sizes is None else len(sizes)
+
     def batch_sizes(self, steps: int) -> np.ndarray | None:
         """The examples in the batch of each of these updates, shape (n,); None where they stay."""
         value = self.within(steps).value

@@ -26,7 +26,7 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     unguarded = replace(policy, feedbacks=_measured(policy))  # a guard works in a loop of one's own alone
     arguments = f'"{unguarded}", steps={steps}, peak={peak!r}'
     if policy.growth and framework in ("torch", "transformers", "lightning"):
-        lines = _growing(text, steps, len(contestant.rates(steps)), {
+        lines = _growing(text, steps, policy.updates(steps), {
             "torch": f"scheduler = gs.torch.Scheduler(optimizer, growth, peak={peak!r})  # scheduler.step() as ever",
             "transformers": _in_trainer(f"growth, peak={peak!r}"),
             "lightning": _in_lightning(f"growth, peak={peak!r}"),

@@ -199,7 +199,7 @@ class Trials:
         if opened is not self._restored:
             opened.restore("the initial state")
         self._restored = first
-        what, updates = str(trial.contestant), len(trial.contestant.rates(trial.steps))
+        what, updates = str(trial.contestant), trial.contestant.policy.updates(trial.steps)
         checkpoints = best = notes = None
         try:
             if directory is not None and (saving := directory.saving(key)) is not None:

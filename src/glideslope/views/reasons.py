@@ -131,8 +131,9 @@ def lost(run: Run) -> str:
     """How a run ended that has no finite loss."""
     if run.problem:
         return f"stopped by its guard: {run.problem}"
-    whole = len(run.losses) >= len(run.contestant.rates(run.steps)) and math.isfinite(run.losses[-1])
-    return "its validation loss isn't finite" if whole else f"diverged after {len(run.losses):,} updates"
+    if run.trained_to_the_end:
+        return "its validation loss isn't finite"
+    return f"diverged after {len(run.losses):,} updates"
 
 
 def above(run: Run, best: Run) -> str:

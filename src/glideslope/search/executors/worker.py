@@ -111,8 +111,7 @@ def _made(task: Task, opened: Opened, unsaved: list[str]) -> Made:
         return make_run(opened, trial)
     checkpoints = saving.checkpoints(opened.initial, give_up)
     best = best_away(saving, opened.job, task.best, opened.initial) if checkpoints and task.best > -math.inf else None
-    updates = len(trial.contestant.rates(trial.steps))
-    notes = Notes(saving, str(trial.contestant), task.stage, updates)
+    notes = Notes(saving, str(trial.contestant), task.stage, trial.contestant.policy.updates(trial.steps))
     return make_run(opened, trial, None, checkpoints, best.measured if best else None, notes)
 
 

@@ -47,8 +47,7 @@ class Contestant:
     def controls(self, steps: int) -> dict[str, np.ndarray]:
         """What else is set at each update, shape (n,) each."""
         sizes = self.policy.batch_sizes(steps)
-        updates = len(self.rates(steps)) if self.settings else 0
-        settings = {name: np.full(updates, value) for name, value in self.settings}
+        settings = {name: np.full(self.policy.updates(steps), value) for name, value in self.settings}
         return settings if sizes is None else {"batch_size": sizes, **settings}
 
     def cost(self, steps: int, made: int | None = None) -> int:
@@ -59,10 +58,9 @@ class Contestant:
         >>> Contestant(gs.linear(), 0.1, batch=4.0).cost(100), Contestant(gs.linear(), 0.1).cost(100, 30)
         (400, 30)
         """
-        updates = len(self.rates(steps)) if made is None else made
-        if self.policy.growth:
-            updates = math.ceil(steps * updates / len(self.rates(steps)))
-        return round(updates * self.batch)
+        if made is not None and self.policy.growth:
+            made = math.ceil(steps * made / self.policy.updates(steps))
+        return round((steps if made is None else made) * self.batch)
 
     @property
     def may_stop(self) -> bool:
@@ -129,8 +127,13 @@ class Run:
     @property
     def is_given_up(self) -> bool:
         """Whether it ended before its last update, as it learned noise."""
-        updates = len(self.contestant.rates(self.steps))
+        updates = self.contestant.policy.updates(self.steps)
         return any(event.kind == "overfitting" and event.update + 1 < updates for event in self.events)
+
+    @property
+    def trained_to_the_end(self) -> bool:
+        """Whether it made its last update, at a finite training loss."""
+        return len(self.losses) >= self.contestant.policy.updates(self.steps) and math.isfinite(self.losses[-1])
 
     @property
     def gain(self) -> float:

@@ -28,7 +28,7 @@ def check_finite(runs: list[Run], others: Iterable[Run] = ()) -> list[Run]:
     rates are to blame, which `others` may tell too."""
     if any(math.isfinite(run.final_loss) for run in runs):
         return runs
-    if any(len(run.losses) >= len(run.contestant.rates(run.steps)) and math.isfinite(run.losses[-1]) for run in runs):
+    if any(run.trained_to_the_end for run in runs):
         raise SearchError(
             "no run has a finite validation loss, though its training loss is: look at the validation data"
         )
