@@ -16,7 +16,7 @@ from glideslope.policy import as_policy
 from glideslope.search import Contestant
 
 STEPS = 24
-TEXTS = ["one_cycle()", "warmup(10%) >> hold() >> cooldown(20%, shape=sqrt)"]
+TEXTS = ["one_cycle()", "warmup(5) >> linear(60)", "warmup(10%) >> hold() >> cooldown(20%, shape=sqrt)"]
 DATA = TensorDataset(torch.randn(96, 3, generator=torch.Generator().manual_seed(0)), torch.arange(96) % 2)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers:", "ignore:.*treespec, LeafSpec")
@@ -140,9 +140,7 @@ def test_in_a_torch_loop(text):
             scope["guard"].step(loss)
             if i % 4 == 3:
                 exec(line_with(lines, "scheduler.measure("), scope)
-    factors = np.array(rates)[:, 0] / np.maximum(
-        gs.parse(text.partition(" *")[0]).over(STEPS).sample(STEPS) * 0.024, 1e-9
-    )
+    factors = np.array(rates)[:, 0] / np.maximum(gs.parse(text.partition(" *")[0]).sample(STEPS) * 0.024, 1e-9)
     if "plateau" in text:  # the same loss four times: from the second wait on, the rate is a tenth
         assert factors[:12] == pytest.approx(1)
         assert factors[12:20] == pytest.approx(0.1)

@@ -103,9 +103,10 @@ def test_each_update_is_at_the_rate_that_the_run_says_and_there_are_no_more(peak
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.floats(1, 30), st.integers(0, 9))
-def test_the_schedule_as_made_says_the_caps(peak, seed):
-    run = made(Quartic(seed), peak, True, schedule=gs.parse("warmup(10%) >> cosine()"))
+@given(st.floats(1, 30), st.integers(0, 9), st.sampled_from(["%", ".over(800)", "(900)", "(300)"]))
+def test_the_schedule_as_made_says_the_caps(peak, seed, end):
+    text = "warmup(10%) >> cosine()" if end == "%" else f"warmup(40) >> cosine{end}"
+    run = made(Quartic(seed), peak, True, schedule=gs.parse(text))
     schedule = run.made_with.schedule
     assert gs.parse(str(schedule)) == schedule
     if not run.events:

@@ -14,6 +14,7 @@ from glideslope.search.strategy.equal_runs import at_length
 from glideslope.search.strategy.full_runs import HELD, RAISED, best_run, for_short_runs, next_full
 from glideslope.search.strategy.peaks import lowest, peak_of
 from glideslope.search.strategy.rise import risen, undone
+from glideslope.search.strategy.stopped import as_whole
 
 CYCLE, LINEAR = gs.one_cycle(), gs.linear()
 
@@ -299,6 +300,19 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_short_run_ended(ove
     assert job.calls == tuned.search_updates + min(steps, sum(one.made for one in tuned.full)) <= (1 + overhead) * steps
     assert tuned.search_updates <= overhead * steps
     assert gs.tune(Annealed(100), steps, overhead=overhead, memory={}).final == tuned.final
+
+
+@pytest.mark.parametrize("text", ["linear(1000)", "linear().over(1000)", "linear(100) >> constant(0.1, 1000)"])
+def test_a_schedule_with_an_end_of_its_own_is_the_answer_as_its_run_was_made(text):
+    tuned = gs.tune(Learner(40), 400, overhead=1, schedules=[text])
+    made = tuned.final.events[-1].back_to
+    rates = gs.parse(str(tuned.schedule)).over(400).sample(400) * tuned.peak
+    assert rates[:made] == pytest.approx(gs.parse(text).sample(400)[:made] * tuned.peak)
+    assert not rates[made:].any()
+    short = tuned.candidates[0]
+    stopped = as_whole(short, 400).contestant
+    assert stopped.rates(400)[: short.steps] == pytest.approx(short.contestant.rates(short.steps))
+    assert not stopped.rates(400)[short.steps :].any()
 
 
 class Early(Bowl):

@@ -16,11 +16,14 @@ from glideslope.search.runs.contestant import Contestant
 
 def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     """Lines of Python that train with a contestant, each with a comment where it belongs; none without a text form."""
+    framework, peak, policy = framework_of(job), contestant.peak, contestant.policy
+    if policy.schedule.ends():  # which is no horizon that a scheduler may be given beside it
+        policy = replace(policy, schedule=policy.schedule.lasting(steps))
     try:
-        text = str(contestant.schedule)
+        text = str(policy)
     except GlideslopeError:  # of a Python function
         return []
-    framework, peak, policy = framework_of(job), contestant.peak, contestant.policy
+    curve = f'{peak!r} * gs.parse("{policy.schedule}").over({steps})'  # feedback left out
     peaks_of: Any = getattr(job, "peaks", None)  # of a job that may have several optimizers
     peaks: list[float] = peaks_of(peak) if callable(peaks_of) else []
     unguarded = replace(policy, feedbacks=_measured(policy))  # a guard works in a loop of one's own alone
@@ -52,20 +55,15 @@ def lines_to_paste(job: Job, contestant: Contestant, steps: int) -> list[str]:
     elif framework == "keras":
         lines = [f"model.fit(..., callbacks=[gs.keras.Scheduler({arguments})])"]
     elif framework == "jax":
-        lines = [f"optimizer = optax.adamw({_curve(contestant, steps)})  # or another optimizer of Optax"]
+        lines = [f"optimizer = optax.adamw({curve})  # or another optimizer of Optax"]
     else:
-        lines = [f"rates = ({_curve(contestant, steps)}).sample({steps})  # the rate of each update"]
+        lines = [f"rates = ({curve}).sample({steps})  # the rate of each update"]
     return [*lines, *_besides(contestant, framework)]
 
 
 def _measured(policy: RatePolicy) -> tuple[Feedback, ...]:
     """The feedbacks but the guard: those that measurements move."""
     return tuple(feedback for feedback in policy.feedbacks if not feedback.each_update)
-
-
-def _curve(contestant: Contestant, steps: int) -> str:
-    """The rate as a function of the update, feedback left out."""
-    return f'{contestant.peak!r} * gs.parse("{contestant.policy.schedule}").over({steps})'
 
 
 def _in_loop(arguments: str, policy: RatePolicy) -> list[str]:

@@ -31,7 +31,7 @@ def capped_schedule(schedule: Schedule, events: Iterable[Event], steps: int) -> 
     >>> print(capped_schedule(hold(), [Event(299, "growth", 2.0, back_to=240, factor=0.5)], 600))
     min(hold(), piecewise([1, 0.5], [40%]))
     """
-    factors, caps = schedule.over(steps).sample(steps), [(0, max(1.0, schedule.most(1.0)))]
+    factors, caps = schedule.within(steps).sample(steps), [(0, max(1.0, schedule.most(1.0)))]
     for event in events:
         cap = event.factor * min(float(factors[event.update]), caps[-1][1])
         caps = [(at, former) for at, former in caps if at < event.back_to] + [(event.back_to, float(f"{cap:.4g}"))]
