@@ -40,7 +40,7 @@ def digest(content: bytes) -> str:
 
 
 def digest_of(file: BinaryIO) -> str:
-    """The same of what an open file holds, from where it stands."""
+    """The same digest of the content of an open file, from its position on."""
     return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]
 
 

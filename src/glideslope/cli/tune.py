@@ -126,7 +126,7 @@ def taken_away(tuned: Tuned, directory: RunDirectory) -> dict[str, Any]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """The same as they are printed."""
+    """The lines to paste and to load, as they are printed."""
     leads = {"paste": "To train with it yourself:", "load": "To load what was trained:"}
     return [line for name in leads if result[name] for line in (leads[name], *(f"    {each}" for each in result[name]))]
 

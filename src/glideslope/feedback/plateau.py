@@ -138,7 +138,7 @@ def plateau(
 
 @cache
 def _quantile(level: float, freedom: int) -> float:
-    """Of Student's t distribution."""
+    """A quantile of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, level))

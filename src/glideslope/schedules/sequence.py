@@ -81,7 +81,7 @@ class Sequence(Schedule):
         return lengths
 
     def _lengths(self, frame: Frame, length: float) -> list[float]:
-        """The same, and nothing for the one without a duration where the others take more: they are cut off."""
+        """The updates of each phase; 0 for the one without a duration where the others take more, and are cut off."""
         lengths = [phase.length(frame) for phase in self.phases]
         rest = length - math.fsum(duration for duration in lengths if duration is not None)
         return [max(rest, 0.0) if duration is None else duration for duration in lengths]

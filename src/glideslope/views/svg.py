@@ -17,7 +17,7 @@ _LONGEST = 34  # the most letters of an entry
 
 
 def inline(chart: Chart) -> str:
-    """The element."""
+    """The SVG element of a chart."""
     data = chart.data()
     shown = [one for one in data["series"] if not data["groups"][one["group"]]["hidden"]]
     x = _Axis([v for one in shown for v in data["xs"][one["x"]]], data["log_x"], _LEFT, _WIDTH - _RIGHT)

@@ -58,8 +58,8 @@ def check_job(job: Job, *, lr: float = 1e-3, steps: int = 5) -> None:
             broken.append(f"restore works: {_raised(error)}")
             break
     if broken:
-        number = "a promise" if len(broken) == 1 else f"{len(broken)} promises"
-        raise JobError(f"the job {type(job).__name__} doesn't keep {number} of a job:\n" + "\n".join(broken))
+        what = "a promise" if len(broken) == 1 else f"{len(broken)} promises"
+        raise JobError(f"the job {type(job).__name__} doesn't keep {what} of a job:\n" + "\n".join(broken))
 
 
 def _restores(job: Job, lr: float, steps: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What tells the content of the files that a job uses."""
+"""Fingerprints of the files that a job uses."""
 
 from __future__ import annotations
 

@@ -73,9 +73,7 @@ class Checkpoints:
             self._give_up(error)
         except FileError as error:
             self._due = math.inf
-            warn(
-                f"this run can't be checkpointed, and goes on without: {error}; killed, it would begin anew",
-            )
+            warn(f"this run can't be checkpointed, and goes on without: {error}; killed, it would begin anew")
 
     def latest(self) -> tuple[Position, Any] | None:
         """The position and the states of the last one that is whole; None where there is none."""
@@ -88,9 +86,7 @@ class Checkpoints:
             try:
                 position, content = self._read(document)
             except DocumentError as error:
-                warn(
-                    f"the checkpoint {document} is damaged ({error}): the run goes on from before",
-                )
+                warn(f"the checkpoint {document} is damaged ({error}): the run goes on from before")
                 continue
             return position, content
         return None

@@ -82,16 +82,15 @@ def check_changed(optimizer: str, plain: Job, plain_state: Any, job: Job, state:
     """Raises a JobError if a job made with an optimizer trains as the one without: in torch by their types and options,
     else where a few updates of both give losses that are equal to the last digit. Returns the updates made; both jobs
     are at their initial states after."""
-    inner = getattr(plain, "optimizer", None), getattr(job, "optimizer", None)
-    kind = "" if inner[0] is None else f" ({type(inner[0]).__name__})"
-    updates = 0
-    if type(inner[0]) is not type(inner[1]):
-        return updates
-    if hasattr(inner[0], "param_groups"):
-        same = _options(inner[0]) == _options(inner[1])
+    own, other = getattr(plain, "optimizer", None), getattr(job, "optimizer", None)
+    kind = "" if own is None else f" ({type(own).__name__})"
+    if type(own) is not type(other):
+        return 0
+    if hasattr(own, "param_groups"):
+        is_same, updates = _options(own) == _options(other), 0
     else:
-        same, updates = _losses(plain, plain_state) == _losses(job, state), 2 * _UPDATES
-    if same:
+        is_same, updates = _losses(plain, plain_state) == _losses(job, state), 2 * _UPDATES
+    if is_same:
         raise JobError(
             f"the job made with optimizer={optimizer!r} trains exactly as the one made without{kind}: let "
             "job(seed, optimizer) use what it is given; or leave the name out, if it is the job's own optimizer"

@@ -17,7 +17,7 @@ from glideslope.search.jobs.time_limit import one_run
 class Opened:
     """A job and its initial state."""
 
-    job: Job  # it
+    job: Job
     initial: Any  # its state before the first update
     data_order: int | None = None  # the seed of `reseed` that follows the initial state; None for the order of the job
     untrained: dict[float, float] = field(default_factory=dict)

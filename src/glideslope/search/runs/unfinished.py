@@ -27,7 +27,7 @@ class Saving:
 
     @property
     def place(self) -> Place:
-        """It, as this process reaches it."""
+        """The place, as this process reaches it."""
         return place_at(self.address)
 
     @property

@@ -14,12 +14,7 @@ from glideslope.search.jobs.start import start as first_peak
 from glideslope.search.runs.contestant import Contestant, Run, finds_its_rate
 from glideslope.search.runs.labels import label
 from glideslope.search.strategy.also import Axis
-from glideslope.search.strategy.equal_runs import (
-    FEWEST,
-    at_length,
-    best_of,
-    plan,
-)
+from glideslope.search.strategy.equal_runs import FEWEST, at_length, best_of, plan
 from glideslope.search.strategy.learned import learned_clearly
 from glideslope.search.strategy.outcomes import SHORTEST, check_finite, two_digits
 from glideslope.search.strategy.peaks import best_short, find_peak, lowest, peak_of, runs_of, short_trial
@@ -143,7 +138,7 @@ def slows(contestant: Contestant, trials: Trials) -> bool:
 
 
 def _kind(contestant: Contestant, trials: Trials) -> str | None:
-    """That of its optimizer."""
+    """The kind of its optimizer."""
     return kind(contestant.optimizer or optimizer_name(trials.job))
 
 
@@ -188,12 +183,12 @@ def _with_axis(trials: Trials, best: Run, axis: Axis) -> tuple[Run, float, float
     def factor(value: float) -> float:
         return 1.0 if finds_its_rate(contestant.optimizer) else axis.peak(value, optimizer)
 
-    plan = []
+    planned = []
     for value in axis.values:
         peak, batch = two_digits(contestant.peak * factor(value)), contestant.batch * axis.batch(value)
         entry = replace(contestant, peak=peak, settings=(*contestant.settings, (axis.name, value)), batch=batch)
-        plan.append(short_trial(entry, axis.updates(value, best.steps), trials))
-    finished = trials.run_all(plan, stage=axis.name, kept=trials.short_states)
+        planned.append(short_trial(entry, axis.updates(value, best.steps), trials))
+    finished = trials.run_all(planned, stage=axis.name, kept=trials.short_states)
     runs = dict(zip(map(axis.place, axis.values), finished, strict=True))
     value = axis.at(lowest(runs))
     run = runs[best_of({place: run.final_loss for place, run in runs.items()})]

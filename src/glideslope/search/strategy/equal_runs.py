@@ -30,7 +30,7 @@ PROPORTIONAL = 0.7
 above that by as much is no sign of it, but the end of a plateau."""
 
 _AHEAD = 3
-"""How many runs in a row are thought of."""
+"""How many runs ahead are considered."""
 
 CLOSE = 1.3
 """The factor within which two peaks are taken for one."""

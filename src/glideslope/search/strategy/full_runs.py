@@ -64,10 +64,10 @@ def for_short_runs(bound: int, steps: int) -> int:
 def full_runs(
     trials: Trials, winner: Contestant, schedules: Sequence[Driven], steps: int, bound: int, short: Run
 ) -> list[Run]:
-    """Makes them, in order: the first with the winner, the next ones with it at another peak or with one of the
-    schedules. The bound is of all updates but those of one full run, in updates of the job's own batch: the last run is
-    outside it, so there is always one. Where one was given up, as it learned noise, the last may be of the updates that
-    it left."""
+    """Makes the full runs, in order: the first with the winner, the next ones with it at another peak or with one of
+    the schedules. The bound is of all updates but those of one full run, in updates of the job's own batch: the last
+    run is outside it, so there is always one. Where one was given up, as it learned noise, the last may be of the
+    updates that it left."""
     runs: list[Run] = []
     is_only = trials.updates + winner.cost(steps) > bound
     contestant: Contestant | None = _only(winner, schedules, steps, short) if is_only else winner
