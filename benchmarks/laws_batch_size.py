@@ -80,7 +80,7 @@ def judge_growth(law, steps):
     print(f"critical batch at the end of {steps} updates of {base}: {critical.value:.0f}")
     if growth is None:
         return
-    policy = as_policy(growth.times(schedule)).over(steps)
+    policy = as_policy(growth.times(schedule))
     plans = (peak * schedule.over(steps).sample(steps), np.full(steps, base)), (
         policy.rates(steps, peak), policy.batch_sizes(steps),
     )  # fmt: skip

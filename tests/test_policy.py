@@ -69,7 +69,7 @@ def test_rates_and_batches_are_those_of_the_parts():
 
 
 def test_a_horizon_of_a_policy_is_that_of_its_schedule():
-    policy = as_policy("cosine * plateau").over(100)
+    policy = as_policy("cosine * plateau").within(100)
     assert str(policy) == "cosine().over(100) * plateau()"
     assert policy.within(500) == policy
     assert policy.state() == (gs.cosine() * gs.plateau()).init()

@@ -13,8 +13,7 @@ from glideslope.documents import shown
 from glideslope.errors import BatchError, FeedbackError, ScheduleError
 from glideslope.feedback import Controlled, Feedback
 from glideslope.feedback.feedback import State
-from glideslope.schedules import Clock, Schedule, constant, parse
-from glideslope.schedules.durations import Time
+from glideslope.schedules import Schedule, constant, parse
 
 Driven = Schedule | Controlled | Growth  # a policy as it is written: a schedule, alone or times the rest
 
@@ -26,7 +25,7 @@ class RatePolicy:
     >>> policy = as_policy("cosine * plateau(0.5)")
     >>> policy.schedule, policy.feedbacks
     (cosine(), (plateau(factor=0.5),))
-    >>> print(policy.over(100))
+    >>> print(policy.within(100))
     cosine().over(100) * plateau(factor=0.5)
     """
 
@@ -61,10 +60,6 @@ class RatePolicy:
         if self.growth is not None:
             raise BatchError(f"{self} grows the batch, so it isn't a curve of the rate alone{alone}")
         return self.schedule
-
-    def over(self, horizon: Time, clock: Clock | None = None) -> RatePolicy:
-        """The same with the schedule's horizon known; see `Schedule.over`."""
-        return replace(self, schedule=self.schedule.over(horizon, clock))
 
     def within(self, steps: int) -> RatePolicy:
         """The same with an end: its own, where it has one, else `steps`; a growth is cut there where that is sooner."""

@@ -50,7 +50,7 @@ def test_a_growth_has_as_many_examples_and_the_loss_of_its_law():
     critical = laws.critical_batch(law, 8000, 64, batches=(32, 512))
     growth = laws.batch_growth(law, schedule, 8000, 1e-3, 64, critical, (32, 512))
     assert growth.base * 2 <= growth.largest <= min(critical.value, 512)
-    policy = as_policy(growth.times(schedule)).over(8000)
+    policy = as_policy(growth.times(schedule))
     sizes = policy.batch_sizes(8000)
     assert len(sizes) == growth.steps < 8000
     assert sizes.sum() == 64 * 8000
@@ -101,7 +101,7 @@ def test_a_design_of_one_size_has_both(tmp_path, capsys):
     assert design["critical_batch"] == pytest.approx(laws.critical_batch(law, 8000, 64, batches=(32, 512)).value)
     assert f"Critical batch at the end: {design['critical_batch']:,.0f}." in out
     assert design["growth"]["policy"] in out
-    policy = as_policy(design["growth"]["policy"]).over(8000)
+    policy = as_policy(design["growth"]["policy"])
     sizes, peak = policy.batch_sizes(8000), design["designed"]["peak"]
     assert len(sizes) == design["growth"]["steps"] < 8000
     assert law.predict(policy.rates(8000, peak), len(sizes), sizes)[0] == pytest.approx(design["growth"]["loss"])
