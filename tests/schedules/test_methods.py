@@ -396,5 +396,7 @@ def test_a_text_beside_a_schedule_is_refused_with_what_to_write(combine):
 @pytest.mark.parametrize("steps", [-5, 0, 2.5, "10", None, True, np.nan])
 @pytest.mark.parametrize("schedule", [gs.linear(), gs.linear(100)])
 def test_a_sample_is_of_a_whole_number_of_updates(schedule, steps):
+    with pytest.raises(gs.ScheduleError, match=r"steps=1\.00e5000: give a whole number of updates"):
+        schedule.sample(10**5000)
     with pytest.raises(gs.ScheduleError, match=f"steps={steps}: give a whole number of updates"):
         schedule.sample(steps)

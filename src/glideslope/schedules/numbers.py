@@ -47,9 +47,15 @@ def number(cell: Any) -> float:
 
 
 def short(number: float) -> str:
-    """A number as a message shows it, however many digits it has."""
+    """A number as a message shows it, however many digits it has.
+
+    >>> short(0.1), short(10**5000)  # of which `str` makes no text
+    ('0.1', '1.00e5000')
+    """
+    if isinstance(number, int) and abs(number) >= 10**20:
+        return f"{Decimal(number):.2e}".replace("+", "")
     text = str(number)
-    return text if len(text) <= 20 else f"{text[0]}.{text[1:3]}e{len(text) - 1}" if text.isdigit() else text[:20] + "…"
+    return text if len(text) <= 20 else f"{text[:20]}…"
 
 
 def is_number(value: Any) -> TypeGuard[float]:

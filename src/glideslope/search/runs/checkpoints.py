@@ -78,7 +78,7 @@ class Checkpoints:
     def latest(self) -> tuple[Position, Any] | None:
         """The position and the states of the last one that is whole; None where there is none."""
         try:
-            documents = self._documents()
+            documents = _documents(self._place, self._stem)
         except FileError as error:
             warn(f"no checkpoint can be read, so the run begins anew: {error}")
             return None
@@ -95,7 +95,7 @@ class Checkpoints:
         self._due = time.monotonic() + max(self._every, LEAST_SPACING * self._cost)
 
     def _write(self, position: Position, content: Any, form: states.Form) -> None:
-        former = self._documents()
+        former = _documents(self._place, self._stem)
         number = int(former[-1].removesuffix(".json").rpartition("-")[2]) + 1 if former else 0
         document = f"{self._stem}-{number:06d}.json"
         state = f"{self._stem}-{number:06d}.{form}"
@@ -124,9 +124,6 @@ class Checkpoints:
             raise DocumentError("it has no states of a run")
         value.position.check()
         return value.position, content
-
-    def _documents(self) -> list[str]:
-        return _documents(self._place, self._stem)
 
 
 def _files(document: str) -> list[str]:

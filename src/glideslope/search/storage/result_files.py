@@ -12,9 +12,7 @@ from glideslope.search.storage.run_files import WRITTEN
 from glideslope.search.storage.stored import strict
 
 
-def contents(
-    result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str
-) -> dict[str, bytes]:  # fmt: skip
+def contents(result: dict[str, Any], curves: Sequence[tuple[np.ndarray, np.ndarray]], report: str) -> dict[str, bytes]:
     """The files' contents by name: of what `--json` prints, the rates and losses of each run, and the page."""
     lines = ["run,step,lr,loss"]
     for i, (rates, losses) in enumerate(curves):
