@@ -55,7 +55,9 @@ def test_the_range_test_finds_the_edge_of_stability_and_puts_the_job_back():
 
 @pytest.mark.parametrize(("low", "high", "says"), [(1e-9, 1e-6, "hardly moved"), (10, 1e4, "rose from the start")])
 def test_a_sweep_that_says_nothing_says_so(low, high, says):
-    assert says in gs.find(Quadratic(), low=low, high=high).problem
+    found = gs.find(Quadratic(), low=low, high=high)
+    assert says in found.problem
+    assert "try a range from {:.0e} to {:.0e}".format(*found.instead) in found.problem
 
 
 def test_a_loss_may_be_negative():

@@ -173,16 +173,13 @@ def _problem(
     if np.median([len(sweep.rates) if sweep.rises else len(rates) for sweep in sweeps]) < 12 or (
         np.median([sweep.largest_stable for sweep in sweeps]) <= rates[early] and any(sweep.rises for sweep in sweeps)
     ):
-        lower = low / 1e4, high / 1e3
-        return f"the loss rose from the start: try a range from {lower[0]:.0e} to {lower[1]:.0e}", lower
+        low, high = low / 1e4, high / 1e3
+        return f"the loss rose from the start: try a range from {low:.0e} to {high:.0e}", (low, high)
     rising = np.median([sweep.rises for sweep in sweeps]) >= 0.5
     last = np.median([sweep.minimum for sweep in sweeps]) >= rates[-max(len(rates) // 10, 1)]
     if not rising and (last or not clear):
-        higher = high, high * 1e4
-        return f"the loss hardly moved, or still fell at the end: try a range from {low:.0e} to {higher[1]:.0e}", (
-            low * 1e4,
-            higher[1],
-        )
+        low, high = low * 1e4, high * 1e4
+        return f"the loss hardly moved, or still fell at the end: try a range from {low:.0e} to {high:.0e}", (low, high)
     if not clear:
         return (
             "the loss fell by no more than the noise of its batches; the suggestion is by the largest stable rate "
