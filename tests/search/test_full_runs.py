@@ -279,6 +279,15 @@ def test_a_training_that_learns_its_noise_is_stopped_where_a_full_run_was_lowest
     assert not rates[made:].any()
 
 
+def test_a_memory_of_a_shorter_search_changes_no_run():
+    """When a full run is given up depends on the short run beside it, which another overhead makes longer."""
+    memory = {}
+    for overhead in (0.7, 1, 2):
+        tuned = gs.tune(Learner(100), 400, overhead=overhead, schedules=["one_cycle"], memory=memory)
+        fresh = gs.tune(Learner(100), 400, overhead=overhead, schedules=["one_cycle"])
+        assert (tuned.full, tuned.final) == (fresh.full, fresh.final)
+
+
 class Annealed(Learner):
     """A rate adds noise to it as long as it is there, so a short run ends lower than a full one is on its way."""
 

@@ -40,6 +40,8 @@ class Trial:
         key += f" of {self.share:g}" if self.is_estimated else ""
         key += f", data order {self.order}" if self.order else ""
         key += ", backing off" if self.backs_off else ""
+        if self.backs_off and self.short is not None:  # by which it may end early
+            key += f" beside {self.short.training:.9g}, {self.short.validation:.9g}"
         if not labels.has_text(self.contestant.schedule):
             key += f", {labels.key(self.contestant.schedule)}"
         return key
