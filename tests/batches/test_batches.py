@@ -207,6 +207,17 @@ def test_the_noise_scale_of_a_known_noise():
         gs.torch.rank_gradient_norms(model.parameters(), 8)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.complex64])
+def test_gradient_norms_of_weights_of_any_kind(dtype):
+    """Loss |w|² · mean x has gradients 2 · w · mean x."""
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.tensor([3.0, 4.0]).to(dtype) * (1j if dtype.is_complex else 1))
+    model.forward = lambda x: model.weight.abs().square().sum() * x
+    batches = [(torch.ones(4), torch.tensor([1.0, 1.0, 3.0, 3.0]))]
+    measured = gs.torch.gradient_norms(model, lambda out, x: (out * x).mean(), batches, parts=2)
+    assert measured == (pytest.approx([100 * (1 + 9) / 2]), pytest.approx([100 * 4]), (2, 4))
+
+
 @given(st.floats(1e-6, 10), st.integers(1, 10_000), st.integers(1, 10_000), st.floats(1, 1e5))
 def test_rates_for_other_batches(lr, batch, other, noise):
     assert gs.batches.rate_for(lr, batch, other) == pytest.approx(lr * other / batch)

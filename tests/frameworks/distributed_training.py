@@ -92,6 +92,23 @@ def check_growth(rank):
     assert weight.grad.tolist() == [3.0, 4.0 * (-1) ** rank]
 
 
+def check_monitor(kind):
+    """The ratios of weights that are divided over processes are those of the whole weights."""
+    model, parallel = make(kind)
+    monitor = gs.torch.Monitor(model, optimizer := torch.optim.SGD(model.parameters(), lr=0.1), every=1)
+    parallel(torch.ones(4, 8)).square().mean().backward()
+    before = [whole(weight) for weight in model.parameters()]
+    optimizer.step()
+    moved = [whole(weight) - old for weight, old in zip(model.parameters(), before, strict=True)]
+    norms = [torch.cat([*map(torch.flatten, each[i : i + 2])]).norm() for each in (moved, before) for i in (0, 2)]
+    expected = [(norms[i] / norms[i + 2]).item() for i in (0, 1)]
+    torch.testing.assert_close(list(monitor.read().by_layer.values()), expected)
+
+
+def whole(weight):
+    return (weight.full_tensor() if hasattr(weight, "full_tensor") else weight).detach().clone()
+
+
 def main(kind, folder, updates, world_size):
     dist.init_process_group("gloo")
     assert dist.get_world_size() == int(world_size)
@@ -136,6 +153,7 @@ def main(kind, folder, updates, world_size):
         check_guard(rank)
         check_guard_of_skipped(rank)
         check_growth(rank)
+        check_monitor(kind)
     weights, moments = get_state_dict(model, optimizer)
     state = {"model": weights, "optimizer": moments, "scheduler": scheduler, "seen": seen}
     dcp.save(state, checkpoint_id=folder / "checkpoint")

@@ -287,6 +287,12 @@ def test_epochs_that_the_trainer_does_not_know(tmp_path):
         fit(type("ManualEpochs", (Manual,), {"schedule": "warmup(1ep) >> cosine"})(), tmp_path, max_epochs=4)
 
 
+def test_a_growth_is_refused_since_the_trainers_batches_stay(tmp_path):
+    for schedule in ("cosine * growth(4, 16)", gs.batches.growth(gs.cosine().over(40), 4, 16)):
+        with pytest.raises(gs.BatchError, match="a trainer's don't: take its schedule alone, cosine"):
+            fit(type("Growing", (Module,), {"schedule": schedule})(), tmp_path, max_epochs=4)
+
+
 def test_the_old_name_of_the_schedule():
     module = Module()
     module.options = {"steps": 10}

@@ -136,6 +136,12 @@ def test_both_ways_at_once_are_refused(tmp_path):
         made.train()
 
 
+def test_a_growth_is_refused_since_the_trainers_batches_stay(tmp_path):
+    made, _ = trainer(tmp_path, "callback", "cosine * growth(4, 16)")
+    with pytest.raises(gs.BatchError, match=r"gs\.torch\.GrowingBatches"):
+        made.train()
+
+
 def test_a_feedback_gets_the_evaluations_and_resumes(tmp_path):
     lr = "constant() * plateau(factor=0.5, patience=0, threshold=0.9)"
     options = {"eval_strategy": "steps", "eval_steps": 5, "save_strategy": "steps", "save_steps": 10}

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -278,6 +279,20 @@ def test_the_monitor_measures_what_moved(tmp_path):
     assert "█" in str(told[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.complex64])
+def test_the_monitor_measures_weights_of_any_kind(dtype):
+    torch.manual_seed(0)
+    model = nn.ParameterList([torch.randn(3, 5, dtype=dtype), torch.randn(4)])
+    monitor = gs.torch.Monitor(model, optimizer := torch.optim.SGD(model.parameters(), lr=0.125), every=1)
+    before = [weight.detach().clone() for weight in model]
+    sum(weight.abs().sum() for weight in model).backward()
+    optimizer.step()
+    pairs = [(np.asarray(p.detach().to(torch.complex128)), np.asarray(q.to(torch.complex128)))
+             for p, q in zip(model, before, strict=True)]  # fmt: skip
+    expected = [np.linalg.norm(p - q) / np.linalg.norm(q) for p, q in pairs]
+    np.testing.assert_allclose(list(monitor.read().by_layer.values()), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("rule", ["lars", "lamb"])
 def test_trust_ratios_are_those_of_optax(rule):
     random_state = np.random.default_rng(0)
@@ -419,11 +434,26 @@ def test_a_scheduler_follows_a_balance_made_before_or_after_it(before):
     if not before:
         scheduler = gs.torch.Scheduler(optimizer, "constant")
     rates = step()
-    scheduler.step()
+    with warnings.catch_warnings(action="ignore" if before else "error"):  # the rates are as the balance has set them
+        scheduler.step()
     layers = [group["name"] for group in optimizer.param_groups]
     expected = [0.01 * balance.multipliers[layer] for layer in layers]
     assert rates == pytest.approx(expected)
     assert scheduler.get_last_lr() == pytest.approx(expected)
+
+
+def test_a_group_that_is_added_later_keeps_its_rate():
+    _, alone, balance, step = balanced(probe=3, every=6)
+    _, optimizer, other, step_beside = balanced(probe=3, every=6)
+    scheduler = gs.torch.Scheduler(optimizer, "constant")
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "lr": 0.5})
+    for _ in range(10):
+        expected = step()
+        assert step_beside() == pytest.approx([*expected, 0.5])
+        scheduler.step()
+    assert other.multipliers == pytest.approx(balance.multipliers)
+    optimizer.load_state_dict(optimizer.state_dict())  # whose groups are after equally many updates
+    assert alone.param_groups[0]["balance"]["updates"] == optimizer.param_groups[0]["balance"]["updates"] == 10
 
 
 def test_a_layer_of_zeros_is_balanced_when_it_has_moved():

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from glideslope.errors import ScheduleError
+from glideslope.errors import BatchError, ScheduleError
 from glideslope.frameworks.torch.scheduler.reading import has_horizon
+from glideslope.policy import as_policy
 from glideslope.schedules import Clock, parse
 from glideslope.schedules.durations import duration
 from glideslope.schedules.units import first_in
@@ -18,7 +19,12 @@ def timed_options(
 ) -> dict[str, Any]:
     """The user's options of a `gs.torch.Scheduler`, with the horizon and the clock of a trainer where they are needed.
     `length` gives the updates of the whole training, None where it has no end. `steps_per_epoch` is called only where a
-    duration is in epochs, and raises a ScheduleError where the trainer doesn't know it."""
+    duration is in epochs, and raises a ScheduleError where the trainer doesn't know it. Raises a BatchError for a
+    growth of the batch, since a trainer's batches stay as they are."""
+    for rate in schedule if isinstance(schedule, list | tuple) else [schedule]:
+        if (policy := as_policy(rate)).growth:
+            raise BatchError(f"{policy} needs batches that grow, and a trainer's don't: take its schedule alone, "
+                             f"{policy.schedule!r}, or a loop of your own with gs.torch.GrowingBatches")  # fmt: skip
     options = dict(options)
     if options.get("steps") is None and not has_horizon(schedule):
         options["steps"] = length()

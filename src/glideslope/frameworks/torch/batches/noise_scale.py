@@ -11,7 +11,8 @@ from torch import distributed
 
 from glideslope.errors import BatchError
 from glideslope.frameworks.torch.distributed import is_distributed
-from glideslope.frameworks.torch.private import foreach_add_, foreach_norm
+from glideslope.frameworks.torch.norms import norms, real_numbers
+from glideslope.frameworks.torch.private import foreach_add_
 
 
 def gradient_norms(
@@ -77,13 +78,13 @@ def _squares(
             raise BatchError(f"a batch of {len(targets)} can't be split into {parts} equal parts, two or more")
         sizes.add((size, len(targets)))
         squares = torch.zeros(())
-        total = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in trained]
+        total = [torch.zeros_like(real_numbers(parameter), dtype=torch.float32) for parameter in trained]
         for i in range(parts):
             at = slice(i * size, (i + 1) * size)
             value = loss(model(*(item[at] for item in inputs)), targets[at])
             gradient = torch.autograd.grad(value, trained, allow_unused=True, materialize_grads=True)
             squares = squares.to(value.device) + _square(gradient)
-            foreach_add_(total, [part.to_dense().float() for part in gradient], alpha=1 / parts)
+            foreach_add_(total, [real_numbers(part.to_dense()).float() for part in gradient], alpha=1 / parts)
         small.append(squares / parts)
         large.append(_square(total))
     return small, large, sizes
@@ -117,5 +118,5 @@ def rank_gradient_norms(parameters: Iterable[torch.Tensor], batch: int) -> tuple
 
 
 def _square(gradients: Iterable[torch.Tensor]) -> torch.Tensor:
-    dense = [gradient.to_dense() for gradient in gradients]
-    return torch.stack(list(foreach_norm(dense, dtype=torch.float32))).double().square().sum()
+    dense = [real_numbers(gradient.to_dense()) for gradient in gradients]
+    return norms(dense).double().square().sum()

@@ -31,8 +31,9 @@ class Balance:
     The optimizer has a group for each layer: `gs.torch.groups(model, lr=0.1, merge=False)`. The multipliers enter the
     groups' `lr_scale`, which `gs.torch.Scheduler` and `gs.torch.Job` follow; the groups' rates are multiplied as well,
     for a loop that has neither. What is measured is kept in the groups, so it is saved and restored with the optimizer.
-    It is at work for as long as the optimizer is there, or until `remove`. A state of the optimizer in which what it
-    keeps was damaged raises a LayerError when it is loaded, and nothing is changed.
+    A group that is added later keeps its rate. It is at work for as long as the optimizer is there, or until `remove`.
+    A state of the optimizer in which what it keeps was damaged raises a LayerError when it is loaded, and nothing is
+    changed.
 
     Args:
         model: the network.
@@ -85,7 +86,7 @@ class Balance:
 
     def _kept(self) -> dict[str, dict[str, Any]]:
         """The records in the groups, by layer."""
-        pairs = zip(self._layer_of, self.optimizer.param_groups, strict=True)
+        pairs = zip(self._layer_of, self.optimizer.param_groups, strict=False)
         return {layer: group.get(KEPT_AS, _FRESH) for layer, group in pairs if layer is not None}
 
     def _look(self) -> None:
@@ -101,7 +102,7 @@ class Balance:
                 record["logs"], record["measured"] = record["logs"] + math.log(ratio), record["measured"] + 1
         if measuring and self._place(updates) + 1 == self.probe:
             changed = self._set(changed)
-        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=False):
             if name is not None:
                 group[KEPT_AS] = changed[name]
         self._monitor.every = 1 if self._place(updates + 1) < self.probe else _NEVER
@@ -118,7 +119,7 @@ class Balance:
             for layer, probe in kept.items()
         }
         new = balance(ratios, strength=self.strength, limit=self.limit, before=before)
-        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=True):
+        for name, group in zip(self._layer_of, self.optimizer.param_groups, strict=False):
             if name is None:
                 continue
             change, scale = new[name] / before[name], group.get("lr_scale", 1.0)

@@ -19,7 +19,8 @@ from glideslope.errors import LayerError
 from glideslope.files import checked_path
 from glideslope.frameworks.torch.feedback.arrivals import sent
 from glideslope.frameworks.torch.models import checked_model
-from glideslope.frameworks.torch.private import foreach_copy_, foreach_norm, foreach_sub_
+from glideslope.frameworks.torch.norms import add_shards, norms, real_numbers
+from glideslope.frameworks.torch.private import foreach_copy_, foreach_sub_
 from glideslope.frameworks.torch.scheduler.inner import inner_optimizer
 from glideslope.frameworks.torch.scheduler.update_counter import around_updates
 from glideslope.layers import parameters
@@ -120,15 +121,15 @@ class Monitor:
             self._report(wait=False)
             self._measuring = True
             if self._before:
-                foreach_copy_(self._before, tuple(self._tensors))
+                foreach_copy_(self._before, self._numbers())
             else:
-                self._before = [tensor.detach().clone() for tensor in self._tensors]
+                self._before = [tensor.clone() for tensor in self._numbers()]
 
     @torch.no_grad()
     def _measure(self) -> None:
         if self._measuring:
             weights = self._norms(self._before)
-            foreach_sub_(self._before, tuple(self._tensors))
+            foreach_sub_(self._before, self._numbers())
             moved = self._norms(self._before)
             self._measuring = False
             # Weights that are all 0 have no ratio.
@@ -136,9 +137,14 @@ class Monitor:
             self._waiting.append((self.updates, *(sent(ratios) if ratios.is_cuda else (ratios, None))))
         self.updates += 1
 
-    def _norms(self, tensors: list[torch.Tensor]) -> torch.Tensor:
+    def _numbers(self) -> list[torch.Tensor]:
+        """The weights, as far as this process has them."""
+        return [real_numbers(tensor.detach()) for tensor in self._tensors]
+
+    def _norms(self, numbers: list[torch.Tensor]) -> torch.Tensor:
         """The norm over each layer's tensors, shape (layers,)."""
-        squares = torch.stack(list(foreach_norm(tensors, dtype=torch.float32))).square()
+        squares = norms(numbers).square()
+        add_shards(squares, self._tensors)
         self._index = self._index.to(squares.device)
         return squares.new_zeros(len(self.layers)).index_add_(0, self._index, squares).sqrt()
 

@@ -78,8 +78,13 @@ def unknown_base(optimizer: Any) -> str | None:
 def other_rate(optimizer: Any) -> str | None:
     """The warning where the groups have another rate than their initial one, which a schedule is going to multiply. So
     it is where a user has set it for a new phase; None where it is 0, or a scheduler here has left it."""
-    pairs = [(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in optimizer.param_groups]
-    differing = [pair for pair in pairs if pair[0] and abs(pair[0] - pair[1]) > ROUNDING * abs(pair[1])]
+    groups = optimizer.param_groups
+    pairs = [(float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in groups]
+    scales = [{1.0, group.get("lr_scale", 1.0)} for group in groups]  # the rate may have it already, as of a Balance
+    differing = [
+        (now, initial) for (now, initial), each in zip(pairs, scales, strict=True)
+        if now and all(abs(now - initial * scale) > ROUNDING * abs(now) for scale in each)
+    ]  # fmt: skip
     left = (scheduler.get_last_lr() for scheduler in schedulers_of(optimizer))
     if not differing or any(list(map(float, rates)) == [rate for rate, _ in pairs] for rates in left):
         return None
