@@ -125,7 +125,7 @@ def test_a_batch_size_that_is_not_the_jobs_own_or_grows_too_is_refused():
         gs.tune(least_squares(accumulate=2), 200, also=["batch_size=8:64"])
     with pytest.raises(gs.SearchError, match="sets the batch size itself"):
         gs.tune(Batched(0.1), 400, schedules=["cosine * growth(base=32, largest=64)"], also=["batch_size=32:64"])
-    with pytest.raises(gs.SearchError, match="the shortest of 18 updates"):
+    with pytest.raises(gs.SearchError, match="the shortest of 24 updates"):
         gs.tune(Batched(0.1), 300, schedules=["linear", "warmup(50) >> cosine"], also=["batch_size=32:64"])
 
 
@@ -195,6 +195,26 @@ def test_the_middle_of_a_range_is_that_of_its_logarithm(low, factor):
     assert values[1] == pytest.approx(low * math.sqrt(factor), rel=0.006)
     momenta = Axis("momentum", 0.5, 1 - 0.5 / factor).values
     assert 1 - momenta[1] == pytest.approx(0.5 / math.sqrt(factor), rel=0.006, abs=6e-4)
+
+
+@given(st.floats(1e-9, 0.5), st.floats(1.01, 1e6))
+def test_a_momentum_near_1_stays_under_it(least, factor):
+    axis = Axis("momentum", 1 - min(least * factor, 0.99), 1 - least)
+    for value in (axis.values[1], axis.at(axis.place(axis.high))):
+        assert axis.low * 0.99 - 6e-4 < value < 1
+    assert 1 - axis.at(axis.place(axis.high)) == pytest.approx(least, rel=0.06, abs=6e-4 if least > 1e-2 else 0)
+
+
+@pytest.mark.filterwarnings("ignore:all .* runs of seed 0 gave the same losses")
+def test_a_momentum_near_1_is_found():
+    tuned = gs.tune(Decayed(momentum=0.9999), 400, overhead=2, also=["momentum=0.99:0.9999"])
+    assert dict(tuned.final.contestant.settings) == {"momentum": 0.9999}
+
+
+def test_a_range_without_a_middle_has_two_runs():
+    runs = gs.tune(Batched(0.1), 400, overhead=2, also=["batch_size=32:64"]).candidates
+    sizes = [dict(run.contestant.settings).get("batch_size") for run in runs]
+    assert [sizes.count(size) for size in (32, 64)] == [1, 1]
 
 
 @pytest.mark.parametrize(

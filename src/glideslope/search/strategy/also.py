@@ -68,19 +68,23 @@ class Axis:
         return axis
 
     @property
-    def values(self) -> tuple[float, float, float]:
-        """The ends and the middle between them."""
-        return self.low, self.at(math.sqrt(self.place(self.low) * self.place(self.high))), self.high
+    def values(self) -> tuple[float, ...]:
+        """The ends and the middle between them, each once: twice a batch size there is none between."""
+        middle = self.at(math.sqrt(self.place(self.low) * self.place(self.high)))
+        return tuple(dict.fromkeys((self.low, middle, self.high)))
 
     def place(self, value: float) -> float:
         """Where a value lies: positive, searched in its logarithm."""
         return 1 / (1 - value) if self.name == "momentum" else value
 
     def at(self, place: float) -> float:
-        """The value at a place, to three digits; a batch size as a multiple of the least."""
+        """The value at a place, to three digits; a batch size as a multiple of the least. Of a momentum those of 1 - m
+        count too, two of them: 0.9997 isn't 1."""
         if self.name == BATCH:
             return self.low * max(round(place / self.low), 1)
-        return float(f"{1 - 1 / place if self.name == 'momentum' else place:.3g}")
+        if self.name == "momentum":
+            return round(1 - 1 / place, max(3, 1 + math.ceil(math.log10(place))))
+        return float(f"{place:.3g}")
 
     def batch(self, value: float) -> float:
         """The examples of an update with a value, as a multiple of those at the low end."""
