@@ -170,8 +170,11 @@ def test_optax_updates_are_scaled_by_layer():
         scaled.init({"other": jnp.ones(1)})
 
 
-@pytest.mark.parametrize("make", [lambda: keras.optimizers.SGD(0.1, momentum=0.9),
-                                  lambda: keras.optimizers.AdamW(0.1, weight_decay=0.1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "make", [lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+             lambda: keras.optimizers.AdamW(0.1, weight_decay=0.1),
+             lambda: keras.optimizers.Muon(0.1, adam_weight_decay=0.2, exclude_layers=["first"])],
+)  # fmt: skip
 def test_keras_rates_by_layer(make):
     def trained(multiplied):
         keras.utils.set_random_seed(0)

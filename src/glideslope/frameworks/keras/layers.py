@@ -10,6 +10,8 @@ from glideslope.documents import check_kind
 from glideslope.errors import LayerError
 from glideslope.layers import Multipliers
 
+_DECAYS = ("weight_decay", "adam_weight_decay")  # Muon has one for its matrices, and one for what Adam trains
+
 
 def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -> keras.optimizers.Optimizer:
     """Makes an optimizer multiply its rate, and its decoupled weight decay, for each layer.
@@ -51,15 +53,13 @@ def layerwise(optimizer: keras.optimizers.Optimizer, multipliers: Multipliers) -
         update_step(gradient, variable, learning_rate * of(variable))
 
     def decayed(variables: list[Any]) -> None:
-        if optimizer.weight_decay is None:
-            return
-        rate = optimizer.weight_decay
+        decays = {name: value for name in _DECAYS if (value := getattr(optimizer, name, None)) is not None}
         try:
             for multiplier, places in _by_multiplier(variables, of).items():
-                optimizer.weight_decay = rate * multiplier
+                vars(optimizer).update({name: value * multiplier for name, value in decays.items()})
                 decay([variables[i] for i in places])
         finally:
-            optimizer.weight_decay = rate
+            vars(optimizer).update(decays)
 
     optimizer.update_step, optimizer._apply_weight_decay = one, decayed
     parallel = getattr(optimizer, "_parallel_update_step", None)  # on torch, all variables at once
