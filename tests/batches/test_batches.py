@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -148,6 +149,15 @@ def test_ranks_share_every_batch_and_accumulated_parts_weigh_one():
     for batch, shared in zip(whole, by_update, strict=True):
         assert len({len(share) for share in shared}) == 1
         assert [i for share in shared for i in share] == batch
+
+
+def test_a_loader_that_divides_the_shares_once_more_is_refused():
+    batches, growth = growing(rank=0, ranks=2)
+    loader = DataLoader(range(300), batch_sampler=BatchSamplerShard(batches, 2, 0, even_batches=False))
+    with pytest.raises(gs.BatchError, match=r"has a BatchSamplerShard .* before Accelerate's prepare"):
+        next(batches.parts(loader))
+    shares = [len(batch) for batch, _ in batches.parts(DataLoader(range(300), batch_sampler=batches))]
+    assert shares == [size // 2 for size in growth.plan().sizes]
 
 
 def test_a_grown_training_in_a_plain_loop():

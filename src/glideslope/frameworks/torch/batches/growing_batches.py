@@ -107,7 +107,15 @@ class GrowingBatches(Sampler[list[int]]):
 
         Args:
             loader: a DataLoader with this as its `batch_sampler`.
+
+        Raises:
+            BatchError: it has another, such as Accelerate's, which divides the batches over the processes once more.
         """
+        sampler = getattr(loader, "batch_sampler", self)
+        if sampler is not self:
+            raise BatchError(f"the loader has a {type(sampler).__name__} for its batch_sampler, and not this one, "
+                             "whose batches are each process's share already: give the DataLoader as you made it, "
+                             "before Accelerate's prepare")  # fmt: skip
         pieces = list(self._pieces())
         for batch, (update, start, size) in zip(loader, pieces, strict=True):
             whole = int(self.plan.sizes[update]) // self.ranks
