@@ -278,11 +278,14 @@ def test_what_cannot_run_is_refused_before_anything_runs():
     for options, error, match in (
         ({"optimizers": ["adagrd"]}, gs.JobError, "did you mean"),
         ({"schedules": ["linear", "linear * growth(base=24, largest=48)"]}, gs.JobError, "multiple=16"),
+        ({"schedules": ["linear", "linear * plateau() * greedy(mode=max)"]}, gs.SearchError, "leave out mode=max"),
     ):
         with pytest.raises(error, match=match):
             gs.race(make, **{"schedules": ["linear"], **options}, peaks=[0.1], steps=20, memory=memory)
     with pytest.raises(gs.JobError, match="takes no optimizer"):
         gs.race(lambda seed: make(seed), ["linear"], 20, [0.1], optimizers=["adagrad"], memory=memory)
+    with pytest.raises(gs.SearchError, match="a loss, or the negative of a metric to maximize"):
+        gs.tune(make, 100, schedules=["linear * plateau(mode=max)"], memory=memory)
     assert not memory
 
 

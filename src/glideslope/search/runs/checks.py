@@ -67,5 +67,8 @@ def check_controls(job: Job, contestant: Contestant, controls: Iterable[str]) ->
     if lacking := set(controls) - known:
         raise SearchError(f"{contestant} sets {', '.join(sorted(lacking))}, which this job can't: its step takes "
                           f"{', '.join(sorted(known)) or 'the rate only'}")  # fmt: skip
+    if any(getattr(feedback, "mode", "min") == "max" for feedback in contestant.policy.feedbacks):
+        raise SearchError(f"{contestant} answers to measurements of which more is better, and a job's evaluate gives a "
+                          "loss, or the negative of a metric to maximize: leave out mode=max")  # fmt: skip
     if contestant.average and not hasattr(job, "average"):
         raise SearchError(f"{contestant} is measured by an average of the weights, and this job has no average()")
