@@ -137,3 +137,12 @@ def test_a_group_without_parameters_is_restored(kind):
     weights = [parameter for parameter in model.parameters() if parameter.dim() == 2]
     job = job_of(model, kind([{"params": weights, "weight_decay": 0.1}, {"params": [], "weight_decay": 0.0}], lr=0.01))
     gs.check_job(job, lr=0.01, steps=3)
+
+
+def test_a_group_that_is_added_in_a_run_is_named():
+    model, added = network(), nn.Parameter(torch.ones(1))
+    job = job_of(model, optimizer := torch.optim.SGD(model.parameters(), lr=0.1))
+    losses(job, 3, lr=0.1)
+    optimizer.add_param_group({"params": [added]})
+    with pytest.raises(gs.JobError, match="has 2 parameter groups now, and had 1 when the job was made"):
+        job.step(0.1)

@@ -12,6 +12,7 @@ from glideslope.documents import shown
 from glideslope.errors import JobError
 from glideslope.frameworks.torch.models import checked_model
 from glideslope.frameworks.torch.scheduler.succession import retire
+from glideslope.plural import plural
 
 
 class Rates:
@@ -44,8 +45,14 @@ class Rates:
         return [lr * max(proportions) for proportions in self._proportions]
 
     def set(self, lr: float) -> None:
-        """Sets the rate in every group."""
+        """Sets the rate in every group. Raises a JobError if an optimizer has others than at first."""
         for optimizer, proportions in zip(self.optimizers, self._proportions, strict=True):
+            if len(optimizer.param_groups) != len(proportions):
+                raise JobError(
+                    f"the optimizer has {plural(len(optimizer.param_groups), 'parameter group')} now, and had "
+                    f"{len(proportions)} when the job was made: give it all of them from the start, since each run "
+                    "of a search begins with those"
+                )
             for group, proportion in zip(optimizer.param_groups, proportions, strict=True):
                 rate = lr * proportion * group.get("lr_scale", 1.0)
                 if isinstance(group["lr"], torch.Tensor):
