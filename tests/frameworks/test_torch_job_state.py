@@ -178,3 +178,34 @@ def test_an_average_that_is_none_is_refused():
     for odd in (None, torch.ones(2), [], 0):
         with pytest.raises(gs.JobError, match="average"):
             job.restore(state | {"average": odd})
+
+
+class Thawing(nn.Module):
+    """Trains its first layer from the fourth update on, as its buffer counts them."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = network()
+        self.inner[0].requires_grad_(False)
+        self.register_buffer("batches", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x):
+        if self.training:
+            self.batches += 1
+            if self.batches == 4:
+                self.inner[0].requires_grad_(True)
+        return self.inner(x)
+
+
+def test_what_is_frozen_is_restored():
+    job = job_of(Thawing())
+    states = [(job.state(), float(job.step(0.1))) for _ in range(8)]
+    for i in (7, 0, 3, 4):
+        job.restore(states[i][0])
+        assert losses(job, 8 - i, lr=0.1) == [loss for _, loss in states[i:]]
+    assert not torch.equal(job.model.inner[0].weight, network()[0].weight)
+    state = states[0][0]
+    job.restore({name: part for name, part in state.items() if name != "trained"})  # of an earlier version
+    for damaged in ([True], "yes", [1] * 4):
+        with pytest.raises(gs.JobError, match="a bool for each of 4 parameters"):
+            job.restore({**state, "trained": damaged})

@@ -51,7 +51,8 @@ class Contents:
             },
             memory,
         )
-        return {**state, "data": self.data.save(), "random": randomness.save(self.generators)}
+        trained = [each.requires_grad for each in self.model.parameters()]
+        return {**state, "trained": trained, "data": self.data.save(), "random": randomness.save(self.generators)}
 
     def check(self, state: Any, counts: Sequence[str] = ()) -> None:
         """Checks every part of a state, and its `counts`, before any is loaded. Raises a JobError for another's."""
@@ -66,6 +67,7 @@ class Contents:
         state_checks.check_tensors("model", state["model"], here := self.model.state_dict())
         state_checks.check_tensors("model's unsaved buffers", state["buffers"], unsaved_buffers(self.model))
         state_checks.check_others(state.get("others", ()), self._others)
+        state_checks.check_trainable(state.get("trained"), self.model)
         for optimizer, saved in zip(self.optimizers, states, strict=True):
             state_checks.check_optimizer(optimizer, saved)
         if self.scaler:
@@ -83,6 +85,8 @@ class Contents:
             buffer.copy_(state["buffers"][name])
         for each, saved in zip(self._others, state.get("others", ()), strict=True):
             each.data.copy_(saved)
+        for each, is_trained in zip(self.model.parameters(), state.get("trained", ()), strict=False):
+            each.requires_grad_(is_trained)  # a layer may be frozen, or join, on the way
         states = state["optimizer"] if isinstance(state["optimizer"], list) else [state["optimizer"]]
         for optimizer, saved in zip(self.optimizers, states, strict=True):
             load_optimizer(optimizer, saved)

@@ -47,6 +47,13 @@ def check_others(saved: Any, here: Sequence[torch.Tensor]) -> None:
         _check_like(f"tensor {i} beside the model", value, tensor)
 
 
+def check_trainable(saved: Any, model: torch.nn.Module) -> None:
+    """Raises a JobError unless a state says of each parameter whether it is trained, or, of an earlier version, not."""
+    number = sum(1 for _ in model.parameters())
+    if saved is not None and not (isinstance(saved, list | tuple) and [*map(type, saved)] == [bool] * number):
+        raise JobError(f"trained={shown(saved)} in the state: a bool for each of {number} parameters was expected")
+
+
 def check_optimizer(optimizer: Optimizer, saved: Any) -> None:
     """Raises a JobError unless a state has the groups, options and tensors of an optimizer like this one."""
     if not isinstance(saved, Mapping) or not isinstance(saved.get("state"), Mapping):
