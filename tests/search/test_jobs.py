@@ -187,7 +187,7 @@ def test_what_a_job_replaces_in_python_changes_no_result(tmp_path, module):
     assert kept["candidates"] == json.loads(right.stdout)["candidates"]
 
 
-@pytest.mark.parametrize("name", ["random", "time", "queue", "numpy", "typer"])
+@pytest.mark.parametrize("name", ["random", "time", "queue", "numpy", "typer", "schedulefree"])  # the last isn't loaded
 def test_a_job_file_with_the_name_of_a_library_is_refused(tmp_path, name):
     (tmp_path / f"{name}.py").write_text("def job(seed): pass")
     with pytest.raises(gs.JobError, match="has the name of a library"):

@@ -9,6 +9,7 @@ import socket
 import sys
 import sysconfig
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ def _module(file: Path) -> Any:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise JobError(f"{file} is not a Python file: a job is path/to/file.py:function")
-    taken = getattr(sys.modules.get(file.stem), "__file__", None) or ""
-    if file.stem in sys.stdlib_module_names or Path(taken).is_relative_to(sysconfig.get_path("purelib")):
+    installed = PathFinder.find_spec(file.stem, [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    taken = installed is not None and installed.origin not in (None, str(file))
+    if file.stem in sys.stdlib_module_names or taken:
         raise JobError(f"{file} has the name of a library, which others would import in its place: rename the file")
     module = importlib.util.module_from_spec(spec)
     watch(file)
