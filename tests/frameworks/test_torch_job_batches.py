@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 import glideslope as gs
 from glideslope.frameworks.torch.job.batch import examples, moved, split
@@ -192,6 +192,17 @@ def test_inputs_and_targets_in_the_place_of_batches_are_named(kind, targets, whi
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     with pytest.raises(gs.JobError, match=rf"the {which} loader is inputs and targets, 40 of each"):
         gs.torch.Job(model, optimizer, nn.MSELoss(), **loaders)
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_a_data_set_in_the_place_of_a_loader_is_refused(which):
+    data = TensorDataset(EXAMPLES, torch.zeros(40, dtype=torch.long))
+    loaders = {"train_loader": DataLoader(data, 8), "validation_loader": DataLoader(data, 8)}
+    loaders["train_loader" if which == "training" else "validation_loader"] = data
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with pytest.raises(gs.JobError, match=rf"the {which} loader is a data set, TensorDataset, of single examples"):
+        gs.torch.Job(model, optimizer, cross_entropy, **loaders)
 
 
 @pytest.mark.parametrize("other", [EXAMPLES, EXAMPLES[:30], torch.randn(40, 5)])

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from glideslope.documents import shown
 from glideslope.errors import JobError
@@ -44,6 +44,11 @@ def checked_loaders(training: Any, validation: Any) -> tuple[Any, Any]:
                 f"the {name} loader is an object of type {type(loader).__name__}, which gives no batches: "
                 "give a DataLoader, or gs.torch.resumable(function) of a function that returns an "
                 "iterator"
+            )
+        if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+            raise JobError(
+                f"the {name} loader is a data set, {type(loader).__name__}, of single examples: give "
+                "DataLoader(data, batch_size=32, shuffle=True); where its items are batches, batch_size=None"
             )
         if _is_inputs_and_targets(loader):
             raise JobError(
