@@ -116,12 +116,23 @@ def test_one_cycle(rate, total, rise, shape, three, start, end):
 @parity(st.integers(10, STEPS), st.floats(0.15, 0.4), st.booleans())
 def test_one_cycle_momentum(total, rise, three):
     scheduler = lr_scheduler.OneCycleLR(optimizer(), 1.0, total, pct_start=rise, three_phase=three)
-    momentum = gs.from_torch(scheduler).momentum(0.95, 0.85)
+    with pytest.warns(gs.GlideslopeWarning, match=r"momentum=schedule.momentum\(0.95, 0.85\)"):
+        momentum = gs.from_torch(scheduler).momentum(0.95, 0.85)
     for t in range(total):
         assert momentum(t) == pytest.approx(scheduler.optimizer.param_groups[0]["momentum"], abs=1e-12)
         scheduler.optimizer.step()
         if t < total - 1:
             scheduler.step()
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_momentum_that_torch_moves_beside_the_rate_is_said(moves):
+    scheduler = lr_scheduler.CyclicLR(optimizer(), 0.01, 0.1, base_momentum=0.7, cycle_momentum=moves)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gs.from_torch(scheduler)
+    said = [str(one.message) for one in caught if "momentum" in str(one.message)]
+    assert ["from 0.9 to 0.7 and back" in one for one in said] == [True] * moves
 
 
 @parity(rates, st.floats(0, 0.1))

@@ -23,6 +23,8 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
     Two ends differ (docs/parity.md): torch's CosineAnnealingLR climbs again after `T_max`, and its OneCycleLR raises;
     the schedule holds its last value, but for a cosine that goes on longer in a SequentialLR, or has gone on already.
 
+    The momentum that a OneCycleLR or CyclicLR moves too isn't part of it; a warning says what gives it.
+
     Args:
         scheduler: a scheduler, new or after any number of steps; its groups may have different rates, but one schedule.
 
@@ -48,7 +50,20 @@ def from_torch(scheduler: LRScheduler) -> Schedule:
     if any(schedule != schedules[0] for schedule in schedules):
         texts = "; ".join(map(repr, schedules))
         raise ConversionError(f"the groups of this {name_of(scheduler)} have different schedules: {texts}")
+    if getattr(scheduler, "cycle_momentum", False):
+        _tell_momentum(scheduler)
     return schedules[0]
+
+
+def _tell_momentum(scheduler: Any) -> None:
+    """Warns that a scheduler moves the momentum too."""
+    group, name = scheduler.optimizer.param_groups[0], name_of(scheduler)
+    high, low = group["max_momentum"], group["base_momentum"]
+    how = f"schedule.momentum({high:g}, {low:g})" if name == "OneCycleLR" else "a schedule of its own"
+    warn(
+        f"torch's {name} moves the momentum too, or Adam's first beta, from {high:g} to {low:g} and back, which isn't "
+        f"part of the schedule: give gs.torch.Scheduler momentum={how}, or torch cycle_momentum=False"
+    )
 
 
 def _of_group(scheduler: Any, group: int) -> Schedule:
