@@ -21,6 +21,7 @@ ratios = st.floats(0.01, 1)
 
 def check(schedule, steps=range(STEPS)):
     ours = gs.from_keras(schedules.serialize(schedule))
+    assert gs.from_keras(schedule) == ours
     theirs = np.array([float(schedule(t)) for t in steps])
     np.testing.assert_allclose(ours(np.array(steps)), theirs, rtol=0, atol=1e-6 * theirs.max())
 
@@ -72,3 +73,7 @@ def test_what_is_missing_is_named():
         gs.from_keras({"class_name": "ExponentialDecay", "config": {"decay_rate": 0.1}})
     with pytest.raises(gs.ConversionError, match="unknown"):
         gs.from_keras({"class_name": "Adam"})
+    with pytest.raises(gs.ConversionError, match="give the schedule of Keras itself"):
+        gs.from_keras(schedules.CosineDecay(0.1, 10).get_config())
+    with pytest.raises(gs.ConversionError, match="give a schedule of Keras"):
+        gs.from_keras(schedules.CosineDecay)

@@ -12,11 +12,11 @@ from glideslope.errors import ConversionError
 from glideslope.schedules import Schedule
 
 
-def from_keras(config: Mapping[str, Any]) -> Schedule:
-    """The schedule of a Keras schedule's configuration, in rates, not factors: Keras has no base rate.
+def from_keras(config: Any) -> Schedule:
+    """The schedule of a Keras schedule, in rates, not factors: Keras has no base rate.
 
     Args:
-        config: what `keras.optimizers.schedules.serialize(schedule)` returns.
+        config: a schedule of Keras, or what `keras.optimizers.schedules.serialize(schedule)` returns.
 
     Raises:
         ConversionError: the class is unknown, or the configuration lacks a value.
@@ -25,7 +25,11 @@ def from_keras(config: Mapping[str, Any]) -> Schedule:
     ...             "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 0.5}})
     0.1 * exponential(100, ratio=0.5)
     """
-    check_kind(ConversionError, Mapping, "a configuration", config=config)
+    if callable(get_config := getattr(config, "get_config", None)) and not isinstance(config, type):
+        config = {"class_name": type(config).__name__, "config": get_config()}
+    check_kind(ConversionError, Mapping, "a schedule of Keras, or its configuration", config=config)
+    if "class_name" not in config:
+        raise ConversionError("config has no class_name: give the schedule of Keras itself, or serialize(schedule)")
     return _read("Keras schedule", _KERAS, config.get("class_name"), config.get("config", {}))
 
 
