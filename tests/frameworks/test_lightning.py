@@ -231,6 +231,26 @@ def test_manual_optimization_is_asked_for_its_updates(tmp_path):
         fit(Manual(), tmp_path, max_epochs=1)
 
 
+def test_arguments_in_another_order_are_said():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1)
+    with pytest.raises(gs.ScheduleError, match=r"SGD isn't a LightningModule: write gs.lightning.scheduled\(self"):
+        gs.lightning.scheduled(optimizer, Module(), "cosine")
+
+
+def test_a_monitor_that_is_not_logged_is_named_after_the_first_epoch(tmp_path):
+    class Misspelt(Measured):
+        options = (("monitor", "valloss"),)
+
+    loader = DataLoader(DATA, batch_size=4)
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=2,
+        default_root_dir=tmp_path, enable_checkpointing=False,
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match=r"monitor='valloss' isn't logged: .*train_loss, val_loss") as caught:
+        trainer.fit(Misspelt(), loader, loader)
+    assert sum("isn't logged" in str(one.message) for one in caught) == 1
+
+
 def test_a_feedback_without_a_monitor_warns(tmp_path):
     module = Measured()
     loader = DataLoader(DATA, batch_size=4)

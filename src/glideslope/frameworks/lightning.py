@@ -8,7 +8,7 @@ from typing import Any
 import lightning
 import torch
 
-from glideslope.errors import FrameworkError
+from glideslope.errors import FrameworkError, ScheduleError
 from glideslope.frameworks.lightning_job import Job
 from glideslope.frameworks.of_trainer import timed_options, unknown
 from glideslope.frameworks.torch import Forecast as TorchForecast
@@ -39,7 +39,7 @@ def scheduled(
 
     Raises:
         ScheduleError: as `gs.torch.Scheduler`; or the trainer's training has no end and `steps` isn't given; or a
-            duration is in epochs, whose length the trainer doesn't know.
+            duration is in epochs, whose length the trainer doesn't know; or `module` isn't one.
 
     Warns:
         UserWarning: with manual optimization, where only the user knows how many updates there will be.
@@ -50,6 +50,10 @@ def scheduled(
             optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
             return gs.lightning.scheduled(self, optimizer, "warmup(5%) >> cosine")
     """
+    if not hasattr(module, "automatic_optimization"):
+        raise ScheduleError(
+            f"{type(module).__name__} isn't a LightningModule: write gs.lightning.scheduled(self, optimizer, schedule)"
+        )
     options = timed_options(schedule, options, lambda: _length(module), lambda: _steps_per_epoch(module))
     scheduler = Scheduler(optimizer, schedule, **options)
     each_update = {"scheduler": scheduler, "interval": "step", "frequency": 1}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from glideslope.callers import callers
+from glideslope.warning import warn
 
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 
@@ -51,17 +52,27 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
         measured_for = reference
         latest: Any = None
         there: Any = None  # the metric before a validation: Lightning keeps each until there is another
+        is_validated = is_told = False
 
         def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
             self.there = _monitored(trainer, reference())
 
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
             fresh = _monitored(trainer, reference()) is not self.there
-            if fresh and trainer.state.fn == "fit" and not trainer.sanity_checking:
-                self._tell(trainer)
+            if trainer.state.fn == "fit" and not trainer.sanity_checking:
+                self.is_validated = True
+                if fresh:
+                    self._tell(trainer)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
             self._tell(trainer)  # a metric of the training itself
+            name = _monitor(trainer, reference())
+            if self.is_validated and not self.is_told and name and name not in trainer.callback_metrics:
+                self.is_told = True
+                logged = ", ".join(sorted(trainer.callback_metrics))
+                warn(
+                    f"monitor={name!r} isn't logged: the feedback gets no measurement; logged are {logged}", "lightning"
+                )
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
             if (scheduler := reference()) is not None:
@@ -77,7 +88,11 @@ def _of_lightning(base: Any, scheduler: Any) -> Any:
     return Measurements()
 
 
+def _monitor(trainer: Any, scheduler: Any) -> str | None:
+    """The name of the metric that a scheduler's configuration monitors; None where there is none."""
+    return next((config.monitor for config in trainer.lr_scheduler_configs if config.scheduler is scheduler), None)
+
+
 def _monitored(trainer: Any, scheduler: Any) -> Any:
-    """The latest value of the metric that a scheduler's configuration monitors; None where there is none."""
-    monitors = [config.monitor for config in trainer.lr_scheduler_configs if config.scheduler is scheduler]
-    return trainer.callback_metrics.get(monitors[0]) if monitors and scheduler is not None else None
+    """The latest value of that metric; None where there is none."""
+    return trainer.callback_metrics.get(_monitor(trainer, scheduler))
