@@ -51,8 +51,8 @@ def predict(
 
     if average is not None and not 1 <= average <= steps:
         raise GlideslopeError(f"--average {average}: give updates of the run, 1 to {steps}")
-    curve = parsed(schedule, steps_per_epoch)
-    fitted, lr = laws.load(law), rates_of(curve, peak, steps)
+    fitted, curve = laws.load(law), parsed(schedule, steps_per_epoch)
+    lr = rates_of(curve, peak, steps)
     at = np.unique(np.linspace(steps / 50, steps, 50).round()).astype(np.int64)
     with output.warned() as warnings:
         loss, (low, high) = fitted.predict(lr, at, batch_size), fitted.interval(lr, at, level, batch_size)
