@@ -130,4 +130,6 @@ def as_policy(value: Policy | Any, name: str = "schedule") -> RatePolicy:
             return RatePolicy(constant(), (value,))
         case Growing():
             return RatePolicy(constant(), growth=value)
-    raise ScheduleError(f"{name}={shown(value)}: give a schedule or its text, such as 'warmup(5%) >> cosine'")
+    reader = "from_function" if callable(value) else "from_torch" if hasattr(value, "step") else None
+    how = f"; gs.{reader} makes one of it" if reader else ""
+    raise ScheduleError(f"{name}={shown(value)}: give a schedule or its text, such as 'warmup(5%) >> cosine'{how}")

@@ -109,7 +109,7 @@ def test_a_text_is_typed_and_the_handles_follow(browser, studio):
 def test_a_character_of_two_units_is_marked_whole(browser, studio):
     opened = Opened(browser, studio.url, "draw", {"schedules": ["cosine"]})
     opened.page.locator("#schedule-0").fill("cosine 😀")
-    opened.page.get_by_text("unexpected character (column 8)").wait_for()
+    opened.page.get_by_text("expected '>>' or the end (column 8)").wait_for()
     assert opened.page.locator(".problem mark").inner_text() == "😀"
 
 

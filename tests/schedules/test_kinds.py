@@ -86,7 +86,7 @@ def test_an_operand_of_any_kind_is_taken_or_refused(operate, value):
         ("multistep([[30, 60]])", r"\(30.0, 60.0\) is not a duration"),
         ("cooldown(shape=3)", r"shape=3: give a word"),
         ("exponential(staircase=2)", r"staircase=2: give true or false"),
-        ("linear(final=true)", r"final=True: it must be a number"),
+        ("linear(final=true)", r"final=True: give a number, such as 0.1"),
     ],
 )
 def test_the_message_names_the_expected_kind(text, message):

@@ -34,7 +34,9 @@ def named(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
 def method(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Makes a method's schedule one that is named by the method and its arguments."""
     signature = inspect.signature(define)
-    name, parameters = define.__name__, [name for name in signature.parameters if name != "self"]
+    name, places = define.__name__, [place for place in signature.parameters.values() if place.name != "self"]
+    parameters = [place.name for place in places]
+    taken = [place.name + ("=…" if place.kind is place.KEYWORD_ONLY else "") for place in places]
 
     @functools.wraps(define)
     def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
@@ -44,7 +46,7 @@ def method(define: Callable[P, Schedule]) -> Callable[P, Schedule]:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             hint = theirs.hint_of_argument(kwargs, parameters)
-            raise ScheduleError(f"{name}: {error}; it takes {name}({', '.join(parameters)}){hint}") from None
+            raise ScheduleError(f"{name}: {error}; it takes {name}({', '.join(taken)}){hint}") from None
         bound.apply_defaults()
         arguments = {key: canonical(value) for key, value in bound.arguments.items()}
         try:
@@ -90,8 +92,8 @@ def _is_list(value: Any) -> bool:
 
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "float": (is_number, "it must be a number"),
-    "float | None": (lambda value: value is None or is_number(value), "it must be a number"),
+    "float": (is_number, "give a number, such as 0.1"),
+    "float | None": (lambda value: value is None or is_number(value), "give a number, such as 0.1"),
     "str": (lambda value: isinstance(value, str), "give a word"),
     "bool": (lambda value: isinstance(value, bool), "give true or false"),
     "SequenceOf[float]": (_is_list, "give a list of numbers, such as [1, 0.5, 0.1]"),

@@ -38,7 +38,8 @@ _TOKEN = re.compile(
     |(?P<word>[A-Za-z_]\w*)
     |(?P<quoted>"[^"]*"|'[^']*')
     |(?P<sign>>>|[()\[\],=*/.+])
-    |(?P<end>$))""",
+    |(?P<end>$)
+    |(?P<other>.))""",
     re.VERBOSE | re.ASCII,
 )
 
@@ -209,8 +210,8 @@ class _Parser:
         values = []
         while not self.tokens.accept(end):
             values.append(rule())
-            if not self.tokens.at(end):
-                self.tokens.expect(",")
+            if not self.tokens.at(end) and not self.tokens.accept(","):
+                self.tokens.fail(f"expected ',' or {end!r}")
         return values
 
     def value(self) -> Any:

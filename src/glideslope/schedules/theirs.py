@@ -53,6 +53,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """An argument elsewhere, and what it may be called here: the first that a schedule has."""
 
+FACTORS = ("final", "low", "floor", "start", "peak")
+"""The arguments here that are factors, where other libraries mostly have rates."""
+
 
 def hint(name: str, known: Iterable[str]) -> str | None:
     """The name here for another library's name, where it is among the known names; None if it isn't one of theirs."""
@@ -62,7 +65,7 @@ def hint(name: str, known: Iterable[str]) -> str | None:
     if name.startswith(("warmup_", "num_warmup")) and not names & {"warmup", "rise", "updates", "peak"}:
         return "put a warmup(…) >> before it"
     if ours := next((argument for argument in ARGUMENTS.get(name, ()) if argument in names), None):
-        return f"did you mean {ours!r}?"
+        return f"did you mean {ours!r}{', a factor' if ours in FACTORS else ''}?"
     return None
 
 

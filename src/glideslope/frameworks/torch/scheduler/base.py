@@ -49,13 +49,13 @@ class BaseScheduler(LRScheduler):
         self._prepare(count, peak)
         first, second = betas or (momentum, None)
         rates = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
-        kinds: list[tuple[str, Policy | None, Rates | Momenta]] = [
-            *(("lr", rate, Rates("lr")) for rate in rates),
+        others: list[tuple[str, Policy | None, Rates | Momenta]] = [
             ("weight_decay", weight_decay, Rates("weight_decay")),
             ("momentum", first, Momenta(0, or_momentum=betas is None)),
             ("second_beta", second, Momenta(1, or_momentum=False)),
         ]
-        scheduled = [(name, policy, values) for name, policy, values in kinds if policy is not None]
+        scheduled: list[tuple[str, Policy, Rates | Momenta]] = [("lr", rate, Rates("lr")) for rate in rates]
+        scheduled += [(name, policy, values) for name, policy, values in others if policy is not None]
         self._plan = Plan(optimizer.param_groups, scheduled, steps, clock, peak)
         self._shifts = [0.0] * len(scheduled)  # positions less the updates made: the batch size may change
         self._begin_schedules()
