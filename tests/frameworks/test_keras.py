@@ -373,6 +373,20 @@ def test_other_code_that_sets_the_rate_warns_once(other, comes):
     np.testing.assert_allclose(rates, 0.3 * (1 - np.arange(40) / 40), atol=2e-6)
 
 
+@pytest.mark.parametrize(("schedule", "steps"), [("cosine(4)", None), ("cosine", 4)])
+def test_a_duration_in_epochs_that_was_written_as_updates_is_said_as_the_fit_begins(schedule, steps):
+    with pytest.warns(gs.GlideslopeWarning, match=r"has ended by update 20, .* to 40 train next to nothing") as caught:
+        moved_by(keras.optimizers.SGD(0.3), [gs.keras.Scheduler(schedule, steps=steps)])
+    assert sum(one.category is gs.GlideslopeWarning for one in caught) == 1
+
+
+def test_rates_in_the_place_of_factors_are_said():
+    with pytest.warns(gs.GlideslopeWarning, match=r"at most 0.001 and multiplies a rate of 0.001, .* is 1e-06"):
+        gs.keras.Schedule(1e-3 * gs.cosine(100), 1e-3)
+    with pytest.warns(gs.GlideslopeWarning, match=r"at most 0.001 and multiplies a rate of 0.3, .* is 0.0003"):
+        moved_by(keras.optimizers.SGD(0.3), [gs.keras.Scheduler(1e-3 * gs.cosine())])
+
+
 def test_a_callback_alone_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

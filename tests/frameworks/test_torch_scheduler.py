@@ -47,6 +47,49 @@ def cosine(t, steps):
     return (1 + math.cos(math.pi * min(t, steps) / steps)) / 2
 
 
+@pytest.mark.parametrize(
+    ("schedule", "steps", "updates", "warned_at"),
+    [
+        ("cosine(30)", None, 300, 64),  # 30 epochs, as updates
+        ("one_cycle", 3, 66, 16),
+        ("warmup(5) >> cosine(45)", 3000, 300, 128),
+        ("linear", 100, 110, None),
+        ("multistep([30, 60], ratio=0.1)", None, 300, None),
+        ("cosine(final=0.02)", 30, 300, None),
+        ("constant(0, 200) >> linear(300)", None, 400, None),  # frozen at first
+    ],
+)
+def test_a_training_that_goes_on_long_after_its_schedule_has_ended_is_said_once(schedule, steps, updates, warned_at):
+    optimizer = sgd(0.5)
+    scheduler = gs.torch.Scheduler(optimizer, schedule, steps=steps)
+    said = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for t in range(1, updates + 1):
+            driven(optimizer, scheduler, 1)
+            said += [t] * (len(caught) > len(said))
+    assert said == [warned_at] * (warned_at is not None)
+    assert all("epochs are written 90ep" in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate", "peak", "says"),
+    [
+        (3e-4 * gs.cosine(), 0.1, None, "is at most 0.0003 and multiplies a rate of 0.1, so the largest rate is 3e-05"),
+        (3e-4 * gs.cosine(), 1.0, None, None),
+        (3e-4 * gs.cosine(), 0.1, 1.0, None),
+        ("0.1 * cosine", 0.1, None, None),
+        (["constant(0)", "cosine"], 0.1, None, None),
+    ],
+)
+def test_rates_in_the_place_of_factors_are_said(schedule, rate, peak, says):
+    optimizer = sgd(*[rate] * (len(schedule) if isinstance(schedule, list) else 1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gs.torch.Scheduler(optimizer, schedule, steps=10, peak=peak)
+    assert [says in str(one.message) for one in caught] == [True] * (says is not None)
+
+
 def test_it_is_a_torch_scheduler_and_holds_its_end():
     optimizer = sgd(0.5)
     scheduler = gs.torch.Scheduler(optimizer, gs.cosine(), steps=100)
@@ -482,7 +525,8 @@ def test_a_state_has_the_update_that_step_has_not_seen():
         (lambda: gs.torch.Scheduler(sgd(), gs.cosine()), "steps="),
         (lambda: gs.torch.Scheduler(torch.nn.Linear(1, 1), gs.hold()), "is neither a torch optimizer"),
         (lambda: gs.torch.Scheduler(sgd(), "cosin", steps=5), "did you mean 'cosine'"),
-        (lambda: gs.torch.Scheduler(sgd(), lambda t: 1.0, steps=5), "give a schedule or its text"),
+        (lambda: gs.torch.Scheduler(sgd(), lambda t: 1.0, steps=5), "gs.from_function makes one"),
+        (lambda: gs.torch.Scheduler(sgd(), None, steps=5), "schedule=None: give a schedule or its text"),
         (lambda: gs.torch.Scheduler(sgd(), [gs.cosine(), gs.cosine()], steps=5), "2 schedules of the rate for 1"),
         (lambda: gs.torch.Scheduler(sgd(), gs.cosine(), steps=5, peak=-1), "peak=-1"),
         (lambda: gs.torch.Scheduler(sgd(), gs.warmup("5ep") >> gs.hold(), steps=50), "steps_per_epoch"),

@@ -9,12 +9,14 @@ import keras
 from glideslope import schedules
 from glideslope.documents import shown
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.factors import small
 from glideslope.policy import as_policy
 from glideslope.schedules import Clock
 from glideslope.schedules.checks import check_positive
 from glideslope.schedules.durations import Time
 from glideslope.schedules.horizon import with_horizon
 from glideslope.schedules.numbers import is_count, plain
+from glideslope.warning import warn
 
 
 @keras.saving.register_keras_serializable(package="glideslope")
@@ -56,6 +58,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         if not is_count(self.every) or self.every < 1:
             raise ScheduleError(f"gradient_accumulation_steps={shown(self.every)}: it must be positive and whole")
         self.schedule(0), str(self.schedule)
+        if notice := small([self.schedule], self.peak):
+            warn(notice, "keras")
 
     def __call__(self, step: Any) -> Any:
         """The rate, a scalar tensor, at a batch: `step`, a number, variable or tensor of the backend, counts those that

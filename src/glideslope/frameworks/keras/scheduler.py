@@ -12,6 +12,7 @@ import keras
 from glideslope import schedules
 from glideslope.documents import shown
 from glideslope.errors import DocumentError, FeedbackError, ScheduleError
+from glideslope.frameworks.factors import ended, small
 from glideslope.frameworks.seals import SEAL, check_seal, sealed
 from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
@@ -43,9 +44,10 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             an optimizer that has made updates needs a peak, or the model has no optimizer.
 
     Warns:
-        UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the model has other
-            optimizers, which stay as they are; a `fit` begins at a later epoch with a new optimizer, or with one that
-            has made more updates than lead there; or a feedback got no measurement.
+        UserWarning: something else sets the rate too, such as Keras's ReduceLROnPlateau; the schedule ends long before
+            the `fit`, or has rates in the place of factors; the model has other optimizers, which stay as they are; a
+            `fit` begins at a later epoch with a new optimizer, or with one that has made more updates than lead there;
+            or a feedback got no measurement.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
             raise ScheduleError("the optimizer's rate is a schedule, which a callback can't set: compile with a number")
         if optimizer is not self._optimizer:
             self._rate, self._begin = self._rate_at_peak(optimizer), 0
+            if notice := small([self.schedule], self._rate):
+                warn(notice, "keras")
         self._optimizer = optimizer
         others = [name for name, value in vars(model).items() if isinstance(value, keras.optimizers.Optimizer)
                   and value not in (model.optimizer, self._optimizer)]  # fmt: skip
@@ -123,6 +127,9 @@ class Scheduler(keras.callbacks.Callback):  # type: ignore[misc]
                 self._check_count(epoch)
             else:
                 self._begin = self._seen // self._every
+            to_come = (self.params["epochs"] - epoch) * (self.params.get("steps") or 0)
+            if notice := ended([self._timed], (self._seen + to_come) // self._every - self._begin):
+                warn(notice, "keras")
             if self.feedback and not epoch:
                 self.feedback_state = self.feedback.init()
             elif self.feedback and self.feedback_state == self.feedback.init():

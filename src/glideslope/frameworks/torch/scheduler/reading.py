@@ -1,15 +1,15 @@
-"""Schedules with a horizon, in the updates that are made, and their factors, of Python functions too."""
+"""Schedules with a horizon, in the updates that are made."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
 from glideslope.batches import Growth
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.factors import factors_at
 from glideslope.policy import Policy, RatePolicy, as_policy
 from glideslope.schedules import Clock, Schedule, from_function
 from glideslope.schedules.durations import Frame, Time
@@ -38,22 +38,6 @@ def timed(name: str, schedule: Schedule, steps: Time | None, clock: Clock | None
 def argument(name: str) -> str:
     """The argument of a scheduler for what is scheduled."""
     return "schedule" if name == "lr" else name
-
-
-def factors_at(schedule: Schedule, t: np.ndarray) -> np.ndarray:
-    """The factors at positions of shape (n,); one by one where a Python function can't take an array. Raises a
-    ScheduleError if a function fails at an update before its horizon; at later ones the last value is held."""
-    with suppress(TypeError, ValueError, IndexError):
-        return np.broadcast_to(schedule(t), t.shape)
-    factors: list[float] = []
-    for position in t.tolist():
-        try:
-            factors.append(float(schedule(position)))
-        except Exception as error:
-            if position < (schedule.length(Frame()) or math.inf) or not factors:
-                raise ScheduleError(f"{schedule!r} fails at {position}: {type(error).__name__}: {error}") from error
-            factors.append(factors[-1])
-    return np.array(factors)
 
 
 def check_momentum(name: str, schedule: Schedule) -> None:

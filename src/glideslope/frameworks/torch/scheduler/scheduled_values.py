@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.factors import factors_at
 from glideslope.frameworks.seals import sealed
 from glideslope.frameworks.torch.scheduler.feedbacks import Feedbacks
 from glideslope.frameworks.torch.scheduler.known_groups import Group, KnownGroups, Replaced
 from glideslope.frameworks.torch.scheduler.param_groups import Momenta, Rates, Version, check_has, separate
-from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, factors_at, on_one_clock, timed
+from glideslope.frameworks.torch.scheduler.reading import argument, check_momentum, on_one_clock, timed
 from glideslope.frameworks.torch.scheduler.resume import text
 from glideslope.frameworks.torch.scheduler.state import MOST_RATE, Saved, read_state
 from glideslope.plural import plural
 from glideslope.policy import Policy, as_policy
-from glideslope.schedules import Clock
+from glideslope.schedules import Clock, Schedule
 from glideslope.schedules.durations import Time
 
 
@@ -109,6 +110,11 @@ class Plan:
         factors = np.array([factors_at(schedule, np.maximum(t, 0)) for schedule, t in pairs], dtype=float)
         scaled: np.ndarray = factors * np.array(self.feedbacks.scales(self.names), dtype=float)[:, None]
         return scaled
+
+    @property
+    def of_rate(self) -> Sequence[Schedule]:
+        """The schedules of the rate."""
+        return self.schedules[: self.names.count("lr")]
 
     @property
     def number(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from glideslope.errors import ScheduleError
+from glideslope.frameworks.factors import ended, small
 from glideslope.frameworks.torch.scheduler import notices
 from glideslope.frameworks.torch.scheduler.base import BaseScheduler
 from glideslope.frameworks.torch.scheduler.known_groups import Replaced
@@ -77,6 +78,8 @@ class Scheduler(BaseScheduler):
         self._write()
         if self._other_base:
             self._watch.tell("base", self._other_base)
+        if self._plan.peak is None and (notice := small(self._plan.of_rate, self._plan.largest)):
+            self._watch.tell("small", notice)
 
     def _listen(self) -> None:
         """Hooks the optimizer's updates, and its loading of a state."""
@@ -217,9 +220,11 @@ class Scheduler(BaseScheduler):
         self._written.write(self._plan, groups)
 
     def _look_ahead(self) -> int:
-        """Computes the next updates' factors, and looks at the feedbacks where it is time; returns the place there."""
+        """Computes the next updates' factors, and looks for mistakes where it is time; returns the place there."""
         if self._made >= self._watch.at:
             self._watch.look(self, self._made, self.feedbacks.keeper)
+            if notice := ended(self._plan.of_rate, self._made):
+                self._watch.tell("ended", notice)
         return self._written.look_ahead(self._plan, self._made, self._shifts, self._watch.at)
 
     def _look(self, stepped: bool = True) -> None:

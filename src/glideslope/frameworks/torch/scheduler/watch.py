@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from glideslope.feedback import Feedback
+from glideslope.frameworks.factors import FIRST_LOOK
 from glideslope.frameworks.torch.scheduler import notices
 from glideslope.frameworks.torch.scheduler.known_groups import ROUNDING, Replaced
 from glideslope.frameworks.trainers import pass_evaluations
@@ -20,8 +20,8 @@ FIRST_PATIENCE = 10  # the same before the first update: mixed precision may ski
 class Watch:
     """Warns of mistakes in the use of a scheduler, once for each kind, those `told`. `waits` has each feedback, and the
     updates after which it should have had a measurement; `doubt` is the warning after the first update, unless a state
-    is loaded before. Feedbacks are looked at next after `at` updates. A trainer that says when its training ends is
-    `trained`; it is looked for among the callers once, which is `driven`."""
+    is loaded before. Feedbacks, and whether schedules have ended, are looked at next after `at` updates. A trainer that
+    says when its training ends is `trained`; it is looked for among the callers once, which is `driven`."""
 
     def __init__(self, waits: Sequence[tuple[Feedback, int]], doubt: str | None = None) -> None:
         self.told: set[str] = set()
@@ -39,7 +39,7 @@ class Watch:
     def begin(self, updates_made: int, doubt: str | None = None) -> None:
         """Begins at so many updates made: after the next the trainer is known that calls."""
         self._began, self._doubt = updates_made, doubt
-        self.at: float = updates_made + 1 if self._waits or doubt else math.inf
+        self.at: float = updates_made + 1 if self._waits or doubt else _next_look(updates_made)
 
     def call(self, updates_made: int, before: int) -> None:
         """Notes a call of `step` after other than one update: the updates made now, and at the call before."""
@@ -62,7 +62,7 @@ class Watch:
         for feedback, end in ends:
             if updates_made >= end and not (self.trained and end < notices.UNMEASURED):
                 self._check(feedback, updates_made, keeper)
-        self.at = min((end for _, end in ends if end > updates_made), default=math.inf)
+        self.at = min([_next_look(updates_made), *(end for _, end in ends if end > updates_made)])
 
     def tell_replaced(self, replaced: Sequence[Replaced], factors: Sequence[float], source: str) -> None:
         """Warns that a loaded base rate replaced another, unless that was this one times a schedule's factor."""
@@ -83,3 +83,8 @@ class Watch:
         is_told = bool(keeper and keeper.looked) if feedback.each_update else self.measured
         if not is_told:
             self.tell(f"unmeasured {type(feedback)}", notices.unmeasured(feedback, updates_made - self._began))
+
+
+def _next_look(updates_made: int) -> int:
+    """The updates after which to look again whether the schedules have ended: twice as many each time."""
+    return max(FIRST_LOOK, 1 << updates_made.bit_length())
