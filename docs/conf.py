@@ -36,7 +36,7 @@ myst_heading_anchors = 3
 # Tutorials run when they have changed; the languages have one cache of what they print.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE.parent / "build/.jupyter_cache")
-nb_execution_timeout = 300
+nb_execution_timeout = 1800
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True

@@ -355,6 +355,8 @@ def test_an_empty_folder_name_is_refused(folder, command, capsys, monkeypatch):
 def test_a_file_that_is_missing_is_named_once(capsys):
     assert glideslope(["predict", "missing.json", "hold", "--peak", "1", "--steps", "10"]) == 2
     assert capsys.readouterr().err == "glideslope: missing.json can't be read as a law: No such file or directory\n"
+    assert glideslope(["predict", "warmup(5) >> hold", "law.json", "--peak", "1", "--steps", "10"]) == 2
+    assert capsys.readouterr().err.startswith("glideslope: warmup(5) >> hold can't be read as a law: ")
 
 
 def test_the_package_run_as_a_module_is_the_command():

@@ -43,7 +43,7 @@ OF_TRANSFORMERS = [row for row in rows("transformers") if row[0].startswith("get
 
 
 def test_most_rows_are_compared():
-    assert (len(OF_TORCH), len(OF_TRANSFORMERS)) == (10, 7)
+    assert (len(OF_TORCH), len(OF_TRANSFORMERS)) == (10, 8)
 
 
 @pytest.mark.parametrize(("theirs", "ours"), OF_TORCH, ids=lambda cell: cell.partition("(")[0])
@@ -61,6 +61,13 @@ def test_transformers(theirs, ours):
     transformers = pytest.importorskip("transformers")
     expected = theirs_in_torch(theirs, vars(transformers.optimization), 10_000)
     np.testing.assert_allclose(0.1 * gs.parse(ours).within(10_000)(np.arange(10_000)), expected, atol=1e-12)
+
+
+def test_the_trainer_s_arguments():
+    transformers = pytest.importorskip("transformers")
+    ((theirs, _),) = (row for row in rows("transformers") if row[0].startswith("TrainingArguments"))
+    arguments = eval(theirs, {"TrainingArguments": transformers.TrainingArguments})
+    assert arguments.get_warmup_steps(10_000) == 500
 
 
 OF_OPTAX = [row for row in rows("Optax") if "_schedule(" in row[0] or "_decay(" in row[0]]

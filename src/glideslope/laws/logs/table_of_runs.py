@@ -53,6 +53,8 @@ def _of_row(file: Path, row: Row, curve: str, run: str, labels: Labels) -> Part:
     if not curve:
         raise LawError(f"{file}: a row names no curve")
     source = Source(file.parent / curve, labels)
+    if not source.path.exists():
+        raise LawError(f"{file}: there is no {source.path}: the column curve has files, as seen from this table")
     parts = parts_of(source, tables_of(source))
     named = [part for part in parts if part.run == run] if run else parts
     if len(named) != 1:
