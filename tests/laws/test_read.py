@@ -387,7 +387,7 @@ def test_a_table_and_the_runs_of_a_curves_file(tmp_path):
         (",hold,1e-3,2000", "names no curve"),
         ("a.csv,a cosine,1e-3,2000", "leave the schedule empty"),
         ("a.csv,hold,1e-3,2000\na.csv,cosine,1e-3,2000", "two rows name the curve a.csv"),
-        ("none.csv,hold,1e-3,2000", "can't be read"),
+        ("none.csv,hold,1e-3,2000", "the column curve has files, as seen from this table"),
     ],
 )
 def test_a_table_that_contradicts_its_curves(line, says, tmp_path):
