@@ -127,7 +127,9 @@ import held_out_later  # noqa: F401
 import held_out_ordinary  # noqa: F401
 import held_out_outside  # noqa: F401
 import held_out_plateaus  # noqa: F401
+import held_out_programs  # noqa: F401
 import held_out_recipes  # noqa: F401
+import held_out_sceptic  # noqa: F401
 import held_out_usual  # noqa: F401
 import torch
 from held_out_jobs import HELD_OUT, HeldOut
