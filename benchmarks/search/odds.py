@@ -4,9 +4,10 @@
 
 The search begins at the peak that is usual in other families, and at that times and over 1.7. Prints, for each bound:
 quantiles of how much more the best full run gains than the best short one, over the part of its fall that the short
-run's training loss had yet to make, and of the fall of the full run's loss from there over the short one's steepness; how often an interval between those of the other families holds a job's own (90% is meant);
-the standard deviation of the chosen peak from the best, in factors of two; and how often no other peak of the same
-schedule ends lower by more than a hundredth.
+run's training loss had yet to make, and of the fall of the full run's loss from there over the short one's steepness;
+how often an interval between those of the other families holds a job's own (90% is meant); the standard deviation of
+the chosen peak from the best, in factors of two; and how often no other peak of the same schedule ends lower by more
+than a hundredth.
 
 Tried and lost:
 

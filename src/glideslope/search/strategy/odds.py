@@ -59,9 +59,9 @@ def steepness(losses: np.ndarray) -> float:
 
 
 def unfinished(losses: np.ndarray) -> float:
-    """What part of its fall the training loss of a run, shape (updates,), still makes near its end: from the mean of six
-    to eight tenths of the run to that of the last tenth, over the fall from the mean of the first tenth, and 0.1; 1.1 where it
-    doesn't fall.
+    """What part of its fall the training loss of a run, shape (updates,), still makes near its end: the fall from the
+    mean of six to eight tenths of the run to that of the last tenth, over that from the mean of the first tenth, and
+    0.1; 1.1 where it doesn't fall.
 
     >>> round(unfinished(np.linspace(1.0, 0.0, 100)), 2), round(unfinished(np.geomspace(1.0, 1e-6, 100)), 2)
     (0.38, 0.1)
@@ -72,7 +72,7 @@ def unfinished(losses: np.ndarray) -> float:
 
 
 def _levels(losses: np.ndarray) -> tuple[float, float, float]:
-    """The means of a run's first tenth, of six to eight tenths of it, and of its last tenth; NaN of under ten losses."""
+    """The means of a run's first tenth, of six to eight tenths of it, and of its last; NaN of under ten losses."""
     parts = np.array_split(losses, 10)
     if len(losses) < len(parts):
         return math.nan, math.nan, math.nan

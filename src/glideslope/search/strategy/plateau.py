@@ -33,8 +33,8 @@ def lies_flat(runs: Collection[Run]) -> bool:
 
 
 def goes_up(runs: Collection[Run]) -> bool:
-    """Whether the next of runs that differ in their peak has a larger one: they lie flat, the largest harmlessly. Of two
-    the larger must end lower, or a smaller one is tried first: rates that are all too large lie flat as well."""
+    """Whether the next of runs that differ in their peak has a larger one: they lie flat, the largest harmlessly. Of
+    two, a smaller one follows where the larger ends above the other: rates that are all too large lie flat as well."""
     if not lies_flat(runs):
         return False
     smallest, largest = min(runs, key=_peak), max(runs, key=_peak)
