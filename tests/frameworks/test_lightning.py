@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import glideslope as gs
+from glideslope.policy import as_policy
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -56,12 +57,13 @@ class Returned(Module):
         return [optimizer], [{"scheduler": gs.torch.Scheduler(optimizer, self.schedule, steps=40), "interval": "step"}]
 
 
-def fit(module, tmp_path, checkpoint=None, **options):
+def fit(module, tmp_path, checkpoint=None, batches=None, **options):
     trainer = lightning.Trainer(
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         default_root_dir=tmp_path, enable_checkpointing=False, **options,
     )  # fmt: skip
-    trainer.fit(module, DataLoader(DATA, batch_size=4), ckpt_path=checkpoint)
+    loader = DataLoader(DATA, batch_sampler=batches) if batches else DataLoader(DATA, batch_size=4)
+    trainer.fit(module, loader, ckpt_path=checkpoint)
     return trainer
 
 
@@ -307,10 +309,17 @@ def test_epochs_that_the_trainer_does_not_know(tmp_path):
         fit(type("ManualEpochs", (Manual,), {"schedule": "warmup(1ep) >> cosine"})(), tmp_path, max_epochs=4)
 
 
-def test_a_growth_is_refused_since_the_trainers_batches_stay(tmp_path):
+def test_a_growth_is_refused_where_the_trainers_batches_stay(tmp_path):
     for schedule in ("cosine * growth(4, 16)", gs.batches.growth(gs.cosine().over(40), 4, 16)):
-        with pytest.raises(gs.BatchError, match="a trainer's don't: take its schedule alone, cosine"):
+        with pytest.raises(gs.BatchError, match=r"the trainer's don't: .* take the schedule alone, cosine"):
             fit(type("Growing", (Module,), {"schedule": schedule})(), tmp_path, max_epochs=4)
+
+
+def test_batches_that_grow(tmp_path):
+    growth = gs.batches.growth(gs.cosine().over(40), 4, 16)
+    module = type("Growing", (Module,), {"schedule": growth})()
+    fit(module, tmp_path, batches=gs.torch.GrowingBatches(len(DATA), growth, seed=0), max_epochs=1)  # all in one
+    assert module.rates == pytest.approx(as_policy(growth).rates(40, 0.3).tolist())
 
 
 def test_the_old_name_of_the_schedule():

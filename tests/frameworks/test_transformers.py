@@ -136,7 +136,7 @@ def test_both_ways_at_once_are_refused(tmp_path):
         made.train()
 
 
-def test_a_growth_is_refused_since_the_trainers_batches_stay(tmp_path):
+def test_a_growth_is_refused_where_the_trainers_batches_stay(tmp_path):
     made, _ = trainer(tmp_path, "callback", "cosine * growth(4, 16)")
     with pytest.raises(gs.BatchError, match=r"gs\.torch\.GrowingBatches"):
         made.train()

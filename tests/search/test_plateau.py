@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import glideslope as gs
 from glideslope.search.runs.contestant import Contestant, Run
+from glideslope.search.strategy.choose import blew_up
 from glideslope.search.strategy.equal_runs import next_peak
 from glideslope.search.strategy.plateau import any_learned, best_undecided, ends_in_a_fall, goes_up, learned_late
 
@@ -82,6 +83,14 @@ def test_a_rise_within_the_noise_of_batches_does_no_harm():
     assert goes_up([run(0.1, 2.3, noisy)])
     risen = noisy + np.linspace(0, 20, 120)
     assert not goes_up([run(0.1, 2.3, risen)])
+
+
+@pytest.mark.parametrize(("final", "expected"), [(1.2, True), (2.2, False)])
+def test_a_blow_up_hides_what_was_learned_from_the_training_loss_alone(final, expected):
+    """A spike's own noise is no reason to call a run unlearned whose validation loss fell by a third."""
+    spiked = np.concatenate([np.full(20, 2.4), np.tile([3.0, 90.0], 10), falling(1.2)[:80]])
+    assert blew_up(run(0.1, final, spiked)) == expected
+    assert not blew_up(run(0.1, final, falling(1.2)))
 
 
 def test_a_fall_by_less_than_a_twentieth_is_no_learning():

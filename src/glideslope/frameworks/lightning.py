@@ -54,7 +54,9 @@ def scheduled(
         raise ScheduleError(
             f"{type(module).__name__} isn't a LightningModule: write gs.lightning.scheduled(self, optimizer, schedule)"
         )
-    options = timed_options(schedule, options, lambda: _length(module), lambda: _steps_per_epoch(module))
+    options = timed_options(
+        schedule, options, lambda: _length(module), lambda: _steps_per_epoch(module), lambda: _loader(module.trainer)
+    )
     scheduler = Scheduler(optimizer, schedule, **options)
     each_update = {"scheduler": scheduler, "interval": "step", "frequency": 1}
     return {"optimizer": optimizer, "lr_scheduler": each_update | ({"monitor": monitor} if monitor else {})}
@@ -108,8 +110,14 @@ def _steps_per_epoch(module: lightning.LightningModule) -> float:
     trainer, call = module.trainer, "gs.lightning.scheduled"
     if not module.automatic_optimization:
         raise unknown("with manual optimization the trainer doesn't know how many there are in one", call)
-    if trainer.train_dataloader is None:
-        trainer.fit_loop.setup_data()
+    _loader(trainer)
     if math.isinf(trainer.num_training_batches):
         raise unknown("the trainer doesn't know the length of the training data", call)
     return math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+
+
+def _loader(trainer: Any) -> Any:
+    """The loader of the training data, which is set up where it isn't yet."""
+    if trainer.train_dataloader is None:
+        trainer.fit_loop.setup_data()
+    return trainer.train_dataloader

@@ -87,7 +87,7 @@ class Callback(Evaluations):
             raise ScheduleError("the Trainer has a gs.torch.Scheduler already, in optimizers=: leave out the callback")
         options = timed_options(
             self.schedule, self.options, lambda: state.max_steps,
-            lambda: _steps_per_epoch(objects.get("train_dataloader"), args),
+            lambda: _steps_per_epoch(objects.get("train_dataloader"), args), lambda: objects.get("train_dataloader"),
         )  # fmt: skip
         self.scheduler = Scheduler(objects["optimizer"], self.schedule, **options)
         self.scheduler.feedbacks.measured_by_a_callback()

@@ -41,6 +41,10 @@ CLIFF = 2.0
 """By what the peak of the full run is divided where the training loss of the best short run blew up on its way, and it
 learned: from a plateau a loss rises at the rates that leave it, too."""
 
+MUCH = 1 / 3
+"""The part of the untrained loss by which a run that ends lower has learned, whatever the noise of its training loss:
+what blew up is noise, too."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -125,11 +129,17 @@ def chosen(
                 peak, batch, steps = peak * factor, batch * axis.batch(value), axis.updates(value, steps)
     if not (finds_its_rate(best.contestant.optimizer) or slows(best.contestant, trials)):
         peak = at_length(peak, best.steps, steps)
-        if risen(best.losses) > BLOW_UP and learned_clearly(best):
+        if blew_up(best):
             peak /= CLIFF
     logger.info("best short run: %s, %.6g after %d updates", best.contestant, best.final_loss, length)
     winner = replace(best.contestant, peak=two_digits(peak), settings=settings, batch=batch)
     return Choice(best, winner, losses, length, steps, noise)
+
+
+def blew_up(best: Run) -> bool:
+    """Whether the training loss of a run blew up on its way, and the run learned."""
+    has_learned = learned_clearly(best) or best.gain > MUCH * best.untrained > 0
+    return has_learned and risen(best.losses) > BLOW_UP
 
 
 def slows(contestant: Contestant, trials: Trials) -> bool:
