@@ -109,7 +109,7 @@ def test_every_command_with_a_schedule_names_the_option(called, tmp_path):
     (tmp_path / "candidates.csv").write_text("schedule,peak_lr\nwarmup(1ep) >> cosine,0.1\n")
     for args in [
         ("show", "warmup(1ep) >> cosine", "--steps", 100),
-        ("predict", tmp_path / "law.json", "warmup(1ep) >> cosine", "--steps", 100, "--peak", 1),
+        ("predict", "examples/law.json", "warmup(1ep) >> cosine", "--steps", 100, "--peak", 1),
         ("race", f"{job}:job", "--steps", 100, "--schedules", "linear; warmup(1ep) >> cosine"),
         (
             "tune",
