@@ -35,5 +35,5 @@ def as_whole(run: Run, steps: int) -> Run:
     schedule = run.contestant.schedule
     if run.steps == steps or not isinstance(schedule, Schedule):
         return run
-    made = schedule.lasting(run.steps) if schedule.ends() else schedule.over(run.steps)
-    return replace(run, contestant=replace(run.contestant, schedule=made >> constant(0.0)), steps=steps)
+    begun = schedule.lasting(run.steps) if schedule.ends() else schedule.over(run.steps)
+    return replace(run, contestant=replace(run.contestant, schedule=begun >> constant(0.0)), steps=steps)
